@@ -1,0 +1,45 @@
+"""eossim: a laboratory for the edge of stability.
+
+A method is written once, as mathematics; its edge, its simulator and its test follow from it. Names load when first used:
+``import eossim`` brings in no computer algebra, plotting or labelled arrays.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Family": "_rule",
+    "Rule": "_rule",
+    "rule": "_rule",
+    "LeastSquares": "problems",
+    "Quadratic": "problems",
+    "Record": "engine.record",
+    "simulate": "engine.simulate",
+    "critical_grad_norm": "theory",
+    "critical_step_size": "theory",
+    "edge": "theory",
+    "edges": "theory",
+    "preconditioned_sharpness": "theory",
+    "spectral_radius": "theory",
+    "two_cycle_amplitude": "theory",
+    "verify": "verification",
+}
+_MODULES = ("data", "plot", "rules", "symbolic")
+
+__all__ = ["__version__", *_MODULES, *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'eossim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,74 @@
+"""What a simulation keeps, apart from how it steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._check import positive_int, unknown
+
+QUANTITIES = ("loss", "grad_norm", "w", "sharpness", "edge", "alignment", "multiplier")
+_DENSE_UP_TO = 2000
+_PAIRS = 500
+
+
+@dataclass(frozen=True)
+class Record:
+    """Which steps and which quantities to keep.
+
+    Args:
+        every: Keep every so many steps (0 and the last one included). An even stride sees one side of a period-2
+            oscillation only, and warns. Without `every` and `at`: all steps of a run of up to 2000, else some 500 pairs of
+            neighbouring steps, so that both sides of the oscillation are seen.
+        at: Keep these steps, increasing, between 0 and the number of steps.
+        what: Any of ``loss``; ``grad_norm``; ``w`` (the iterate); ``sharpness`` (largest eigenvalue of the Hessian);
+            ``edge`` (of the rule, at the state); ``alignment`` (part of the gradient in the top eigenspace, between 0 and
+            1); ``multiplier`` (factor of the gradient along the top eigenvector over the last step; nan at step 0).
+
+    Raises:
+        ValueError: for an unknown quantity, both `every` and `at`, or steps out of order.
+    """
+
+    every: int | None = None
+    at: Sequence[int] | None = None
+    what: Sequence[str] = ("loss", "grad_norm")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.what, str):
+            object.__setattr__(self, "what", (self.what,))
+        for name in self.what:
+            if name not in QUANTITIES:
+                raise unknown("quantity", name, QUANTITIES)
+        if self.every is not None and self.at is not None:
+            raise ValueError("give every or at, not both")
+        if self.every is not None:
+            stride = positive_int("every", self.every)
+            if stride % 2 == 0:
+                warnings.warn(
+                    f"every={stride} is even: it sees one side of a period-2 oscillation only; use an odd stride",
+                    UserWarning,
+                    stacklevel=3,
+                )
+        if self.at is not None:
+            steps = np.asarray(self.at)
+            if steps.ndim != 1 or steps.size == 0 or not np.issubdtype(steps.dtype, np.integer):
+                raise ValueError(f"at must be a non-empty list of step numbers, got {self.at!r}")
+            if np.any(np.diff(steps) <= 0) or steps[0] < 0:
+                raise ValueError(f"at must increase from 0 or later, got {list(self.at)!r:.80}")
+
+    def points(self, steps: int) -> np.ndarray:
+        """Return the steps to keep of a run of `steps`."""
+        if self.at is not None:
+            points = np.asarray(self.at, dtype=np.int64)
+            if points[-1] > steps:
+                raise ValueError(f"at asks for step {points[-1]} of a run of {steps} steps")
+            return points
+        if self.every is not None:
+            return np.unique(np.append(np.arange(0, steps + 1, self.every), steps))
+        if steps <= _DENSE_UP_TO:
+            return np.arange(steps + 1)
+        starts = np.linspace(0, steps - 1, _PAIRS).astype(np.int64)
+        return np.unique(np.concatenate([starts, starts + 1]))

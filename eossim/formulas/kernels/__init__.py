@@ -1,0 +1,1 @@
+"""Steps of the shipped rules, written by ``python -m derivations``; do not edit."""

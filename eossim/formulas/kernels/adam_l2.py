@@ -1,0 +1,75 @@
+"""Step of `adam_l2`, written by eossim from the rule; do not edit."""
+
+import numpy as np
+
+from eossim._jit import kernel
+
+STATE = ('w', 'm')
+HYPER = ('eta', 'beta1', 'weight_decay')
+ITERATES = (True, False)
+CENTRED = False
+MODEWISE = False
+ROTATION_EQUIVARIANT = True
+PRECONDITIONED = True
+SHIFT = 'weight_decay'
+
+
+def step(w, m, *, grad, norm, eta, beta1, weight_decay):
+    c0_ = w.dtype.type(-1.0)
+    g0_ = grad(w)
+    s0_ = beta1 + c0_
+    u0_ = beta1 * m - s0_ * g0_
+    return (w - eta * u0_, u0_,)
+
+
+@kernel
+def diagonal(w, m, curvature, linear, eta, beta1, weight_decay, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(-1.0)
+    s0_ = np.empty(runs, w.dtype)
+    for r in range(runs):
+        s0_[r] = beta1[r] + c0_
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            for i in range(dim):
+                h_ = curvature[i]
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g0_v = h_ * w_
+                    u0_v = beta1[r] * m_ - s0_[r] * g0_v
+                    w_next = w_ - eta[r] * u0_v
+                    m_next = u0_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w
+
+
+@kernel
+def dense(w, m, hessian, linear, eta, beta1, weight_decay, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(-1.0)
+    s0_ = np.empty(runs, w.dtype)
+    g0_ = np.empty((dim, runs), w.dtype)
+    for r in range(runs):
+        s0_[r] = beta1[r] + c0_
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            np.dot(hessian, w, g0_)
+            for i in range(dim):
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g0_v = g0_[i, r]
+                    u0_v = beta1[r] * m_ - s0_[r] * g0_v
+                    w_next = w_ - eta[r] * u0_v
+                    m_next = u0_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w

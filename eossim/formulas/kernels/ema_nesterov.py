@@ -1,0 +1,78 @@
+"""Step of `ema_nesterov`, written by eossim from the rule; do not edit."""
+
+import numpy as np
+
+from eossim._jit import kernel
+
+STATE = ('w', 'm')
+HYPER = ('eta', 'beta')
+ITERATES = (True, False)
+CENTRED = False
+MODEWISE = False
+ROTATION_EQUIVARIANT = True
+PRECONDITIONED = False
+SHIFT = ''
+
+
+def step(w, m, *, grad, norm, eta, beta):
+    c0_ = w.dtype.type(-1.0)
+    g0_ = grad(w)
+    s0_ = beta + c0_
+    u0_ = -(s0_ * g0_)
+    u1_ = u0_ + beta * m
+    return (w - eta * (u0_ + beta * u1_), u1_,)
+
+
+@kernel
+def diagonal(w, m, curvature, linear, eta, beta, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(-1.0)
+    s0_ = np.empty(runs, w.dtype)
+    for r in range(runs):
+        s0_[r] = beta[r] + c0_
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            for i in range(dim):
+                h_ = curvature[i]
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g0_v = h_ * w_
+                    u0_v = -(s0_[r] * g0_v)
+                    u1_v = u0_v + beta[r] * m_
+                    w_next = w_ - eta[r] * (u0_v + beta[r] * u1_v)
+                    m_next = u1_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w
+
+
+@kernel
+def dense(w, m, hessian, linear, eta, beta, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(-1.0)
+    s0_ = np.empty(runs, w.dtype)
+    g0_ = np.empty((dim, runs), w.dtype)
+    for r in range(runs):
+        s0_[r] = beta[r] + c0_
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            np.dot(hessian, w, g0_)
+            for i in range(dim):
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g0_v = g0_[i, r]
+                    u0_v = -(s0_[r] * g0_v)
+                    u1_v = u0_v + beta[r] * m_
+                    w_next = w_ - eta[r] * (u0_v + beta[r] * u1_v)
+                    m_next = u1_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w

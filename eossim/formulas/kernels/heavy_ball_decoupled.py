@@ -1,0 +1,74 @@
+"""Step of `heavy_ball_decoupled`, written by eossim from the rule; do not edit."""
+
+import numpy as np
+
+from eossim._jit import kernel
+
+STATE = ('w', 'm')
+HYPER = ('eta', 'beta', 'weight_decay')
+ITERATES = (True, False)
+CENTRED = True
+MODEWISE = False
+ROTATION_EQUIVARIANT = True
+PRECONDITIONED = False
+SHIFT = ''
+
+
+def step(w, m, *, grad, norm, eta, beta, weight_decay):
+    g0_ = grad(w)
+    u0_ = g0_ + beta * m
+    s0_ = weight_decay * eta
+    return (w - eta * u0_ - s0_ * w, u0_,)
+
+
+@kernel
+def diagonal(w, m, curvature, linear, eta, beta, weight_decay, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    s0_ = np.empty(runs, w.dtype)
+    for r in range(runs):
+        s0_[r] = weight_decay[r] * eta[r]
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            for i in range(dim):
+                h_ = curvature[i]
+                b_ = linear[i]
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g0_v = h_ * w_ - b_
+                    u0_v = g0_v + beta[r] * m_
+                    w_next = w_ - eta[r] * u0_v - s0_[r] * w_
+                    m_next = u0_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w
+
+
+@kernel
+def dense(w, m, hessian, linear, eta, beta, weight_decay, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    s0_ = np.empty(runs, w.dtype)
+    g0_ = np.empty((dim, runs), w.dtype)
+    for r in range(runs):
+        s0_[r] = weight_decay[r] * eta[r]
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            np.dot(hessian, w, g0_)
+            for i in range(dim):
+                b_ = linear[i]
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g0_v = g0_[i, r] - b_
+                    u0_v = g0_v + beta[r] * m_
+                    w_next = w_ - eta[r] * u0_v - s0_[r] * w_
+                    m_next = u0_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w

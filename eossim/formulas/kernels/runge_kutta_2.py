@@ -1,0 +1,80 @@
+"""Step of `runge_kutta_2`, written by eossim from the rule; do not edit."""
+
+import numpy as np
+
+from eossim._jit import kernel
+
+STATE = ('w',)
+HYPER = ('eta',)
+ITERATES = (True,)
+CENTRED = False
+MODEWISE = False
+ROTATION_EQUIVARIANT = True
+PRECONDITIONED = False
+SHIFT = ''
+
+
+def step(w, *, grad, norm, eta):
+    c0_ = w.dtype.type(0.5)
+    g0_ = grad(w)
+    x0_ = w - eta * g0_
+    g1_ = grad(x0_)
+    s0_ = c0_ * eta
+    return (w + s0_ * ((-(g0_)) - g1_),)
+
+
+@kernel
+def diagonal(w, curvature, linear, eta, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(0.5)
+    s0_ = np.empty(runs, w.dtype)
+    for r in range(runs):
+        s0_[r] = c0_ * eta[r]
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            for i in range(dim):
+                h_ = curvature[i]
+                for r in range(runs):
+                    w_ = w[i, r]
+                    g0_v = h_ * w_
+                    x0_v = w_ - eta[r] * g0_v
+                    g1_v = h_ * x0_v
+                    w_next = w_ + s0_[r] * ((-(g0_v)) - g1_v)
+                    w[i, r] = w_next
+        done = stops[p]
+        kept[p] = w
+
+
+@kernel
+def dense(w, hessian, linear, eta, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(0.5)
+    s0_ = np.empty(runs, w.dtype)
+    g1_at = np.empty((dim, runs), w.dtype)
+    g0_ = np.empty((dim, runs), w.dtype)
+    g1_ = np.empty((dim, runs), w.dtype)
+    for r in range(runs):
+        s0_[r] = c0_ * eta[r]
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            np.dot(hessian, w, g0_)
+            for i in range(dim):
+                for r in range(runs):
+                    w_ = w[i, r]
+                    g0_v = g0_[i, r]
+                    x0_v = w_ - eta[r] * g0_v
+                    g1_at[i, r] = x0_v
+            np.dot(hessian, g1_at, g1_)
+            for i in range(dim):
+                for r in range(runs):
+                    w_ = w[i, r]
+                    g0_v = g0_[i, r]
+                    g1_v = g1_[i, r]
+                    w_next = w_ + s0_[r] * ((-(g0_v)) - g1_v)
+                    w[i, r] = w_next
+        done = stops[p]
+        kept[p] = w

@@ -1,0 +1,88 @@
+"""Step of `usam_ema`, written by eossim from the rule; do not edit."""
+
+import numpy as np
+
+from eossim._jit import kernel
+
+STATE = ('w', 'm')
+HYPER = ('eta', 'beta', 'rho')
+ITERATES = (True, False)
+CENTRED = False
+MODEWISE = False
+ROTATION_EQUIVARIANT = True
+PRECONDITIONED = False
+SHIFT = ''
+
+
+def step(w, m, *, grad, norm, eta, beta, rho):
+    c0_ = w.dtype.type(-1.0)
+    g0_ = grad(w)
+    x0_ = w + rho * g0_
+    g1_ = grad(x0_)
+    s0_ = beta + c0_
+    u0_ = beta * m - s0_ * g1_
+    return (w - eta * u0_, u0_,)
+
+
+@kernel
+def diagonal(w, m, curvature, linear, eta, beta, rho, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(-1.0)
+    s0_ = np.empty(runs, w.dtype)
+    for r in range(runs):
+        s0_[r] = beta[r] + c0_
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            for i in range(dim):
+                h_ = curvature[i]
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g0_v = h_ * w_
+                    x0_v = w_ + rho[r] * g0_v
+                    g1_v = h_ * x0_v
+                    u0_v = beta[r] * m_ - s0_[r] * g1_v
+                    w_next = w_ - eta[r] * u0_v
+                    m_next = u0_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w
+
+
+@kernel
+def dense(w, m, hessian, linear, eta, beta, rho, stops, kept):
+    dim, runs = w.shape
+    zero = w.dtype.type(0.0)
+    c0_ = w.dtype.type(-1.0)
+    s0_ = np.empty(runs, w.dtype)
+    g1_at = np.empty((dim, runs), w.dtype)
+    g0_ = np.empty((dim, runs), w.dtype)
+    g1_ = np.empty((dim, runs), w.dtype)
+    for r in range(runs):
+        s0_[r] = beta[r] + c0_
+    done = 0
+    for p in range(stops.size):
+        for _ in range(done, stops[p]):
+            np.dot(hessian, w, g0_)
+            for i in range(dim):
+                for r in range(runs):
+                    w_ = w[i, r]
+                    g0_v = g0_[i, r]
+                    x0_v = w_ + rho[r] * g0_v
+                    g1_at[i, r] = x0_v
+            np.dot(hessian, g1_at, g1_)
+            for i in range(dim):
+                for r in range(runs):
+                    w_ = w[i, r]
+                    m_ = m[i, r]
+                    g1_v = g1_[i, r]
+                    u0_v = beta[r] * m_ - s0_[r] * g1_v
+                    w_next = w_ - eta[r] * u0_v
+                    m_next = u0_v
+                    w[i, r] = w_next
+                    m[i, r] = m_next
+        done = stops[p]
+        kept[p] = w

@@ -1,0 +1,184 @@
+"""An edge: a value with its formula, its domain and its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+from sympy.printing.str import StrPrinter
+
+from .._check import unknown
+from ..domain import Interval, checked_values
+from .emit_formula import compile_numpy
+from .spectrum import Spectrum
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a rule first loses stability as one variable grows from zero.
+
+    Attributes:
+        rule: Name of the rule.
+        variable: ``"h"`` (curvature) or ``"eta"`` (critical step size).
+        expression: Closed form as derived; None when the edge is a numerical root of the exact conditions.
+        stable: The closed form rewritten so that it does not cancel.
+        crossing: How the multiplier leaves the unit circle: ``"-1"``, ``"+1"``, ``"complex"``; several when it depends on
+            the hyper-parameters; none when it never leaves.
+        domain: Intervals of hyper-parameters and frozen quantities.
+        conditions: Expressions that must be positive for the edge to exist.
+        frozen: Names of the frozen quantities; the edge depends on the state through them.
+        polynomials: The exact condition of each kind of crossing.
+        spectrum: The step matrix, for spectral radii.
+        reference: Source.
+    """
+
+    rule: str
+    variable: str
+    expression: sp.Expr | None
+    stable: sp.Expr | None
+    crossing: tuple[str, ...]
+    domain: dict[str, Interval]
+    conditions: tuple[sp.Expr, ...]
+    frozen: tuple[str, ...]
+    polynomials: dict[str, sp.Expr]
+    spectrum: Spectrum
+    reference: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the values that the edge is a function of."""
+        if self.expression is None:
+            return tuple(self.domain)
+        used = {str(s) for s in self.expression.free_symbols}
+        return tuple(name for name in self.domain if name in used)
+
+    @property
+    def tight(self) -> bool:
+        """Whether the edge is a divergence boundary: true unless it depends on the state through a frozen norm."""
+        return not set(self.needs) & set(self.frozen)
+
+    @property
+    def domain_text(self) -> str:
+        """The domain as a reader writes it."""
+        parts = [self.domain[name].describe(name) for name in self.needs]
+        return ", ".join(parts + [condition_text(c) for c in self.conditions])
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX, or the statement that it is a numerical root."""
+        if self.expression is None:
+            return r"\text{first root of the exact conditions (numerical)}"
+        return sp.latex(self.expression, symbol_names=LATEX_NAMES)
+
+    @property
+    def text(self) -> str:
+        """The formula in plain text."""
+        return "numerical root of the exact conditions" if self.expression is None else plain(self.expression)
+
+    @cached_property
+    def numpy(self) -> Callable[..., np.ndarray]:
+        """The formula as a function of broadcastable arrays, one keyword per name in `needs`; no checks."""
+        if self.stable is None:
+            return np.vectorize(self._numeric, otypes=[float])
+        return compile_numpy(self.rule, self.stable, self.needs)
+
+    def mpmath(self, digits: int = 50) -> Callable[..., mpmath.mpf]:
+        """Return the formula as a function evaluated with `digits` decimal digits."""
+
+        def evaluate(**values: Any) -> mpmath.mpf:
+            with mpmath.workdps(digits + 10):
+                numbers = {n: mpmath.mpf(v) for n, v in values.items()}
+                if self.expression is None:
+                    root = _refine(self, numbers)
+                else:
+                    symbols = {str(s): s for s in self.expression.free_symbols}
+                    root = sp.lambdify(list(symbols.values()), self.expression, modules="mpmath")(
+                        *(numbers[n] for n in symbols)
+                    )
+                return mpmath.mpf(root)
+
+        return evaluate
+
+    def __call__(self, **values: Any) -> Any:
+        """Return the edge at checked values: a float, or the broadcast array.
+
+        Raises:
+            ValueError: for a missing or unknown name, a value outside its interval, or a violated condition.
+        """
+        checked = self.check(values)
+        result = self.numpy(**{name: checked[name] for name in self.needs})
+        shape = np.broadcast_shapes(*(np.shape(v) for v in checked.values()))
+        return np.broadcast_to(result, shape).copy() if shape else float(result)
+
+    def check(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Return the values as arrays inside the domain; hyper-parameters that the formula does not use may be left out."""
+        return checked_values(f"the edge of {self.rule}", self.domain, self.needs, self.margins, values)
+
+    @property
+    def margins(self) -> tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...]:
+        """Conditions as ``(text, function, names)``; each function must be positive."""
+        rows = []
+        for condition in self.conditions:
+            names = tuple(sorted(str(s) for s in condition.free_symbols))
+            rows.append((condition_text(condition), compile_numpy("margin", condition, names), names))
+        return tuple(rows)
+
+    def series(self, parameter: str, order: int = 4) -> sp.Expr:
+        """Return the formula expanded in `parameter` about zero, up to and excluding power `order`."""
+        if self.expression is None:
+            raise ValueError(f"the edge of {self.rule} has no closed form to expand")
+        symbols = {str(s): s for s in self.expression.free_symbols}
+        if parameter not in symbols:
+            raise unknown(f"parameter of the edge of {self.rule}", parameter, tuple(symbols))
+        # A plain symbol: a positive one makes the expansion of square roots at zero needlessly slow.
+        variable = sp.Dummy(parameter)
+        expansion = sp.series(self.expression.subs(symbols[parameter], variable), variable, 0, order)
+        return expansion.removeO().subs(variable, symbols[parameter])
+
+    def _numeric(self, **values: Any) -> float:
+        point = {s: sp.Float(float(values[str(s)]), 17) for s in self._symbols() if str(s) in values}
+        return self.spectrum.first_instability(point, self.polynomials)[1]
+
+    def _symbols(self) -> set[sp.Symbol]:
+        return self.spectrum.matrix.free_symbols - {self.spectrum.variable}
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex}$"
+
+    def __repr__(self) -> str:
+        return f"Edge({self.rule}: {self.variable} = {self.text}; {self.domain_text})"
+
+
+LATEX_NAMES = {
+    sp.Symbol("grad_norm", positive=True): "G",
+    sp.Symbol("weight_decay", nonnegative=True): r"\lambda",
+    sp.Symbol("clip", positive=True): "c",
+    sp.Symbol("beta1", nonnegative=True): r"\beta_1",
+}
+
+
+def condition_text(condition: sp.Expr) -> str:
+    """Return ``a - b > 0`` as ``b < a``."""
+    terms = sp.Add.make_args(condition)
+    right = sp.Add(*(t for t in terms if not t.could_extract_minus_sign()))
+    left = -sp.Add(*(t for t in terms if t.could_extract_minus_sign()))
+    return f"{plain(left)} < {plain(right)}"
+
+
+def plain(expression: sp.Expr) -> str:
+    """Return an expression in plain text, constants first."""
+    return StrPrinter({"order": "rev-lex"}).doprint(expression)
+
+
+def _refine(edge: Edge, numbers: dict[str, mpmath.mpf]) -> mpmath.mpf:
+    """Polish the float64 root of the condition that fires, in the working precision."""
+    point = {s: sp.Float(numbers[str(s)], mpmath.mp.dps) for s in edge._symbols()}
+    kind, start = edge.spectrum.first_instability(point, edge.polynomials)
+    polynomial = sp.Poly(edge.polynomials[kind].subs(point), edge.spectrum.variable)
+    coefficients = [mpmath.mpf(c) for c in polynomial.all_coeffs()]
+    return mpmath.findroot(lambda x: mpmath.polyval(coefficients, x), mpmath.mpf(start))

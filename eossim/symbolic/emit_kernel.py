@@ -1,0 +1,274 @@
+"""Write a program as Python source: a NumPy step, a fused kernel for diagonal curvature, and one for a dense Hessian.
+
+All three print the same assignments in the same order, so that they round alike. Sums over coordinates run from the first to
+the last. Runs are the innermost loop: they become the SIMD lanes.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+import sympy as sp
+
+from .program import COORDINATE, GRADIENT, NORM, RUN, Op, Program
+from .vocabulary import h
+
+HEADER = '''"""Step of `{name}`, written by eossim from the rule; do not edit."""
+
+import numpy as np
+
+from eossim._jit import kernel
+
+STATE = {states!r}
+HYPER = {hyper!r}
+ITERATES = {iterates!r}
+CENTRED = {centred!r}
+MODEWISE = {modewise!r}
+ROTATION_EQUIVARIANT = {rotation!r}
+PRECONDITIONED = {preconditioned!r}
+SHIFT = {shift!r}
+'''
+
+
+def kernel_source(program: Program) -> str:
+    """Return the source of the module with every form of the step."""
+    header = HEADER.format(
+        name=program.name,
+        states=tuple(map(str, program.states)),
+        hyper=program.hyper,
+        iterates=program.iterates,
+        centred=program.centred,
+        modewise=program.modewise,
+        rotation=program.rotation_equivariant,
+        preconditioned=program.preconditioned,
+        shift=program.shift,
+    )
+    forms = [header, _numpy_step(program), _fused(program, dense=False)]
+    if not program.modewise:
+        forms.append(_fused(program, dense=True))
+    return "\n\n".join(forms)
+
+
+def _numpy_step(program: Program) -> str:
+    """One step on arrays [coordinate, run]; `grad` and `norm` are given."""
+    printer = _Printer(program, target="numpy")
+    lines = [f"{c} = w.dtype.type({_number(v)})" for c, v in program.constants.items()]
+    for op in program.ops:
+        call = {GRADIENT: "grad({})", NORM: "norm({})"}.get(op.kind, "{}")
+        lines.append(f"{op.target} = {call.format(printer(op.value))}")
+    results = ", ".join(printer(r) for r in program.results)
+    lines.append(f"return ({results},)")
+    states = ", ".join(map(str, program.states))
+    extra = ["grad", "norm", *(["h"] if program.modewise else []), *program.hyper]
+    return f"def step({states}, *, {', '.join(extra)}):\n{_indent(lines)}\n"
+
+
+def _fused(program: Program, *, dense: bool) -> str:
+    """All steps of a block of runs in one compiled loop; `kept[p]` receives the iterate after `stops[p]` steps."""
+    printer = _Printer(program, target="numba")
+    names = [str(s) for s in program.states]
+    curvature, form = ("hessian", "dense") if dense else ("curvature", "diagonal")
+    arguments = [*names, curvature, "linear", *program.hyper, "stops", "kept"]
+    runs = [op for op in program.ops if op.kind == RUN]
+    static = [op for op in runs if _is_static(op, program)]
+    dynamic = [op for op in runs if op not in static]
+    norms = [op for op in program.ops if op.kind == NORM]
+    gradients = [op for op in program.ops if op.kind == GRADIENT]
+
+    body = ["dim, runs = w.shape", "zero = w.dtype.type(0.0)"]
+    body += [f"{c} = w.dtype.type({_number(v)})" for c, v in program.constants.items()]
+    body += [f"{op.target} = np.empty(runs, w.dtype)" for op in runs + norms]
+    if dense:
+        body += [f"{g.target}at = np.empty((dim, runs), w.dtype)" for g in gradients if g.value not in program.states]
+        body += [f"{g.target} = np.empty((dim, runs), w.dtype)" for g in gradients]
+    body += _per_run(static, printer)
+    step: list[str] = []
+    emitted: set[sp.Symbol] = {op.target for op in static}
+    for op in program.ops:
+        if op.kind == GRADIENT and dense:
+            point = str(op.value)
+            if op.value not in program.states:
+                point = f"{op.target}at"
+                store = f"{point}[i, r] = {printer.local(op.value)}"
+                step += _coordinate_loop(program, [op.value], [store], printer, dense)
+            step.append(f"np.dot({curvature}, {point}, {op.target})")
+        elif op.kind == NORM:
+            step.append(f"{op.target}[:] = zero")
+            square = f"{printer.local(op.value)} * {printer.local(op.value)}"
+            step += _coordinate_loop(program, [op.value], [f"{op.target}[r] += {square}"], printer, dense)
+            step.append(f"for r in range(runs):\n    {op.target}[r] = np.sqrt({op.target}[r])")
+            emitted.add(op.target)
+            ready = [d for d in dynamic if d.target not in emitted and _ready(d, emitted, program)]
+            step += _per_run(ready, printer)
+            emitted |= {d.target for d in ready}
+    stores = [f"{name}_next = {printer(r)}" for name, r in zip(names, program.results, strict=True)]
+    stores += [f"{name}[i, r] = {name}_next" for name in names]
+    step += _coordinate_loop(program, list(program.results), stores, printer, dense)
+    inner = _indent(step, 3)
+    return (
+        f"@kernel\ndef {form}({', '.join(arguments)}):\n{_indent(body)}\n"
+        f"    done = 0\n    for p in range(stops.size):\n        for _ in range(done, stops[p]):\n{inner}\n"
+        f"        done = stops[p]\n        kept[p] = w\n"
+    )
+
+
+def _per_run(ops: list[Op], printer: _Printer) -> list[str]:
+    if not ops:
+        return []
+    return ["for r in range(runs):\n" + _indent([f"{op.target}[r] = {printer(op.value)}" for op in ops])]
+
+
+def _coordinate_loop(
+    program: Program, wanted: list[sp.Expr], stores: list[str], printer: _Printer, dense: bool
+) -> list[str]:
+    """One sweep over coordinates and runs that evaluates what `stores` needs, gradients inline or from memory."""
+    needed = _slice(program, wanted, dense)
+    lines = []
+    symbols = {s for op in needed for s in op.value.free_symbols} | {s for e in wanted for s in e.free_symbols}
+    lines += [f"{s}_ = {s}[i, r]" for s in program.states if s in symbols]
+    for op in needed:
+        if op.kind == GRADIENT:
+            at = f"{op.target}[i, r]" if dense else f"h_ * {printer.local(op.value)}"
+            lines.append(f"{op.target}v = {at}" + (" - b_" if program.centred else ""))
+        elif op.kind == COORDINATE:
+            lines.append(f"{printer.local(op.target)} = {printer(op.value)}")
+    outer = []
+    if not dense and (program.modewise or any(op.kind == GRADIENT for op in needed)):
+        outer.append("h_ = curvature[i]")
+    if program.centred and any(op.kind == GRADIENT for op in needed):
+        outer.append("b_ = linear[i]")
+    loop = "for r in range(runs):\n" + _indent(lines + stores)
+    return ["for i in range(dim):\n" + _indent([*outer, loop])]
+
+
+def _slice(program: Program, wanted: Iterable[sp.Expr], dense: bool) -> list[Op]:
+    """Return the coordinate assignments and gradients that `wanted` needs, in order; stored gradients need nothing."""
+    needed = {s for e in wanted for s in e.free_symbols}
+    chosen = []
+    for op in reversed(program.ops):
+        if op.target in needed and op.kind in (COORDINATE, GRADIENT):
+            chosen.append(op)
+            if not (dense and op.kind == GRADIENT):
+                needed |= op.value.free_symbols
+    return chosen[::-1]
+
+
+def _is_static(op: Op, program: Program) -> bool:
+    """Whether a run value depends on hyper-parameters alone and can be computed before the first step."""
+    by_target = {o.target: o for o in program.ops}
+    symbols = [by_target[s] for s in op.value.free_symbols if s in by_target]
+    return all(o.kind == RUN and _is_static(o, program) for o in symbols)
+
+
+def _ready(op: Op, emitted: set[sp.Symbol], program: Program) -> bool:
+    targets = {o.target for o in program.ops}
+    return all(s in emitted for s in op.value.free_symbols if s in targets)
+
+
+def _indent(lines: Iterable[str], levels: int = 1) -> str:
+    return textwrap.indent("\n".join(lines), "    " * levels)
+
+
+def _number(value: sp.Number) -> str:
+    return repr(float(value.evalf(30)))
+
+
+class _Printer:
+    """Print an expression of a program for one target; names differ, the operations and their order do not."""
+
+    def __init__(self, program: Program, target: str) -> None:
+        self.program, self.target = program, target
+
+    def local(self, symbol: sp.Symbol) -> str:
+        """Return how a symbol is read inside a loop over runs."""
+        if self.target == "numpy":
+            return str(symbol)
+        if symbol in self.program.constants:
+            return str(symbol)
+        if symbol in self.program.run_symbols:
+            return f"{symbol}[r]"
+        if symbol == h or symbol in self.program.states:
+            return f"{symbol}_"
+        return f"{symbol}v"
+
+    def __call__(self, expression: sp.Expr) -> str:
+        if expression.is_Symbol:
+            return self.local(expression)
+        if expression.is_Add:
+            return self._sum(expression)
+        if expression.is_Mul:
+            return self._product(expression)
+        if expression.is_Pow:
+            return self._power(expression)
+        if isinstance(expression, sp.Min | sp.Max):
+            return self._extremum(expression)
+        if isinstance(expression, sp.Abs | sp.sign):
+            name = "np.abs" if isinstance(expression, sp.Abs) else "np.sign"
+            return f"{name}({self(expression.args[0])})"
+        raise ValueError(
+            f"rule {self.program.name}: {expression.func.__name__} cannot be compiled; "
+            "use sums, products, integer powers, sqrt, Min, Max, Abs and sign"
+        )
+
+    def _sum(self, expression: sp.Expr) -> str:
+        terms = sorted(sp.Add.make_args(expression), key=lambda t: (t.could_extract_minus_sign(), t.sort_key()))
+        text = self._factor(terms[0])
+        for term in terms[1:]:
+            if term.could_extract_minus_sign():
+                text += f" - {self._factor(-term)}"
+            else:
+                text += f" + {self._factor(term)}"
+        return text
+
+    def _product(self, expression: sp.Expr) -> str:
+        if expression.could_extract_minus_sign():
+            return f"-({self(-expression)})"
+        run, rest, below = [], [], []
+        for factor in expression.args:
+            if factor.is_Pow and factor.exp.is_negative:
+                below.append(1 / factor)
+            elif factor.free_symbols <= self.program.run_symbols:
+                run.append(factor)
+            else:
+                rest.append(factor)
+        text = " * ".join(self._factor(f) for f in [*run, *rest])
+        for divisor in below:
+            inverse = self._reciprocal(divisor)
+            text = f"{text} * {inverse}" if text else inverse
+        return text
+
+    def _factor(self, expression: sp.Expr) -> str:
+        text = self(expression)
+        return f"({text})" if expression.is_Add or text.startswith("-") else text
+
+    def _power(self, expression: sp.Expr) -> str:
+        base, exponent = expression.as_base_exp()
+        if exponent == sp.Rational(1, 2):
+            return f"np.sqrt({self(base)})"
+        if exponent.is_Integer and exponent > 0:
+            return " * ".join([self._factor(base)] * int(exponent))
+        if exponent.is_negative:
+            return self._reciprocal(sp.Pow(base, -exponent))
+        raise ValueError(f"rule {self.program.name}: the power {expression} cannot be compiled")
+
+    def _reciprocal(self, divisor: sp.Expr) -> str:
+        """One over a value; over a norm that is zero it is zero, so that a vanishing gradient means a vanishing step."""
+        one = "w.dtype.type(1.0)"
+        value = self._factor(divisor)
+        is_norm = any(op.kind == NORM and op.target in divisor.free_symbols for op in self.program.ops)
+        if not is_norm:
+            return f"({one} / ({value}))"
+        if self.target == "numpy":
+            return f"np.where({value} > 0, {one} / ({value}), w.dtype.type(0.0))"
+        return f"({one} / ({value}) if {value} > zero else zero)"
+
+    def _extremum(self, expression: sp.Expr) -> str:
+        sign = "<" if isinstance(expression, sp.Min) else ">"
+        first, *rest = [self._factor(a) for a in sorted(expression.args, key=sp.default_sort_key)]
+        for other in rest:
+            if self.target == "numpy":
+                first = f"np.where({first} {sign} {other}, {first}, {other})"
+            else:
+                first = f"({first} if {first} {sign} {other} else {other})"
+        return first

@@ -1,0 +1,196 @@
+"""Lower a rule to a straight-line program: the one form from which the NumPy step and the compiled kernels are written.
+
+Two levels: a *run* value is one number per run (hyper-parameters, norms and what follows from them), a *coordinate* value is
+one number per coordinate and run. Products are split so that run factors are computed once, outside the loop over
+coordinates. Both targets print the same program, so they round alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from .linearize import inner_gradient, resting_state
+from .vocabulary import grad, h, norm, precond, upcoming
+
+if TYPE_CHECKING:
+    from ..rule import Rule
+
+RUN, COORDINATE, GRADIENT, NORM = "run", "coordinate", "gradient", "norm"
+
+
+@dataclass(frozen=True)
+class Op:
+    """One assignment: a run or coordinate expression, the gradient at a coordinate value, or the norm of one."""
+
+    kind: str
+    target: sp.Symbol
+    value: sp.Expr
+
+
+@dataclass(frozen=True)
+class Program:
+    """A step as assignments.
+
+    Attributes:
+        name: Rule name.
+        states: State symbols, the iterate first.
+        hyper: Names of the hyper-parameters.
+        constants: Numbers by symbol; each target writes them in the dtype of the arrays.
+        ops: Assignments in order.
+        results: Next value of each state, as a coordinate value.
+        iterates: Which states are copies of iterates (they start at w0; buffers start at zero).
+        centred: Whether the step distinguishes the origin (weight decay): the gradient then carries its linear term.
+        modewise: Whether the step reads the curvature itself (implicit methods) and so runs in the eigenbasis only.
+        rotation_equivariant: Whether the step commutes with orthogonal changes of basis.
+        preconditioned: Whether curvature means that of the preconditioned Hessian.
+        shift: Name of the decay inside the preconditioned gradient, or "".
+    """
+
+    name: str
+    states: tuple[sp.Symbol, ...]
+    hyper: tuple[str, ...]
+    constants: dict[sp.Symbol, sp.Number]
+    ops: tuple[Op, ...]
+    results: tuple[sp.Expr, ...]
+    iterates: tuple[bool, ...]
+    centred: bool
+    modewise: bool
+    rotation_equivariant: bool
+    preconditioned: bool
+    shift: str
+    run_symbols: frozenset[sp.Symbol] = field(default_factory=frozenset)
+
+
+class _Lowering:
+    """The growing program: one symbol per gradient, norm, hoisted run expression and constant."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.states = tuple(rule.update)
+        self.ops: list[Op] = []
+        self.constants: dict[sp.Symbol, sp.Number] = {}
+        self.run_symbols = {
+            s for e in rule.update.values() for s in e.free_symbols if str(s) in rule.domain
+        }
+        self.seen: dict[sp.Expr, sp.Symbol] = {}
+        self.shift: sp.Expr = sp.Integer(0)
+        self.preconditioned = False
+
+    def emit(self, kind: str, value: sp.Expr) -> sp.Symbol:
+        """Return the symbol of an assignment, a new one only for a new value."""
+        key = sp.Tuple(sp.Symbol(kind), value)
+        if key not in self.seen:
+            prefix = {RUN: "s", COORDINATE: "x", GRADIENT: "g", NORM: "n"}[kind]
+            symbol = sp.Symbol(f"{prefix}{sum(op.kind == kind for op in self.ops)}_", real=True)
+            self.ops.append(Op(kind, symbol, value))
+            self.seen[key] = symbol
+            if kind in (RUN, NORM):
+                self.run_symbols.add(symbol)
+        return self.seen[key]
+
+    def constant(self, number: sp.Number) -> sp.Symbol:
+        """Return the symbol of a number."""
+        for symbol, value in self.constants.items():
+            if value == number:
+                return symbol
+        symbol = sp.Symbol(f"c{len(self.constants)}_", real=True)
+        self.constants[symbol] = number
+        self.run_symbols.add(symbol)
+        return symbol
+
+    def operators(self, expression: sp.Expr) -> sp.Expr:
+        """Replace gradients and norms by symbols, innermost first."""
+        if isinstance(expression, precond):
+            self.preconditioned = True
+            coefficient, self.shift = inner_gradient(self.rule.name, expression.args[0])
+            return coefficient * self.emit(GRADIENT, self.states[0])
+        if isinstance(expression, grad | norm):
+            argument = self.as_symbol(self.operators(expression.args[0]))
+            return self.emit(GRADIENT if isinstance(expression, grad) else NORM, argument)
+        return expression.func(*map(self.operators, expression.args)) if expression.args else expression
+
+    def as_symbol(self, expression: sp.Expr) -> sp.Symbol:
+        """Return a coordinate value as a symbol."""
+        hoisted = self.hoist(expression)
+        return hoisted if hoisted.is_Symbol else self.emit(COORDINATE, hoisted)
+
+    def is_run(self, expression: sp.Expr) -> bool:
+        """Whether an expression has one value per run."""
+        return expression.free_symbols <= self.run_symbols
+
+    def hoist(self, expression: sp.Expr) -> sp.Expr:
+        """Move run factors and terms into assignments of their own."""
+        if self.is_run(expression):
+            return self.run_value(expression)
+        if expression.is_Symbol:
+            return expression
+        if expression.is_Mul:
+            negative = expression.could_extract_minus_sign()
+            factors = sp.Mul.make_args(-expression if negative else expression)
+            shared = sp.Mul(*(f for f in factors if self.is_run(f)))
+            if shared.could_extract_minus_sign():
+                negative, shared = not negative, -shared
+            own = [self.hoist(f) for f in factors if not self.is_run(f)]
+            lead = [] if shared == 1 else [self.run_value(shared)]
+            return sp.Mul(-1 if negative else 1, *lead, *own)
+        if expression.is_Add:
+            shared = sp.Add(*(t for t in expression.args if self.is_run(t)))
+            own = [self.hoist(t) for t in expression.args if not self.is_run(t)]
+            return sp.Add(*([] if shared == 0 else [self.run_value(shared)]), *own)
+        if expression.is_Pow:
+            return sp.Pow(self.hoist(expression.base), expression.exp)
+        return expression.func(*map(self.hoist, expression.args))
+
+    def run_value(self, expression: sp.Expr) -> sp.Symbol:
+        """Return a run expression as a symbol."""
+        value = self.numbers(expression)
+        return value if value.is_Symbol else self.emit(RUN, value)
+
+    def numbers(self, expression: sp.Expr) -> sp.Expr:
+        """Replace numbers by constants; a leading minus and exponents stay."""
+        if expression.is_Number:
+            return self.constant(expression)
+        if expression.is_Pow:
+            return sp.Pow(self.numbers(expression.base), expression.exp)
+        if expression.is_Mul and expression.could_extract_minus_sign():
+            return -self.numbers(-expression)
+        return expression.func(*map(self.numbers, expression.args)) if expression.args else expression
+
+
+def lower(rule: Rule) -> Program:
+    """Return the program of one step of `rule`."""
+    lowering = _Lowering(rule)
+    rests, iterates = resting_state(rule)
+    modewise = any(e.has(upcoming) for e in rule.update.values())
+    if modewise:
+        linear = rule.linearization
+        expressions = list(linear.matrix * sp.Matrix(linear.states))
+    else:
+        expressions = [lowering.operators(e) for e in rule.update.values()]
+    shared, expressions = sp.cse(expressions, symbols=(sp.Symbol(f"u{i}_", real=True) for i in range(999)))
+    for symbol, value in shared:
+        if lowering.is_run(value):
+            lowering.run_symbols.add(symbol)
+            lowering.ops.append(Op(RUN, symbol, lowering.numbers(value)))
+        else:
+            hoisted = lowering.hoist(value)  # its run factors come first
+            lowering.ops.append(Op(COORDINATE, symbol, hoisted))
+    results = tuple(lowering.hoist(e) for e in expressions)
+    return Program(
+        name=rule.name,
+        states=lowering.states,
+        hyper=rule.hyper,
+        constants=lowering.constants,
+        ops=tuple(lowering.ops),
+        results=results,
+        centred=not rests,
+        iterates=iterates,
+        modewise=modewise,
+        rotation_equivariant=not any(e.has(sp.Abs, sp.sign) for e in rule.update.values()),
+        preconditioned=lowering.preconditioned,
+        shift="" if lowering.shift == 0 else str(lowering.shift),
+        run_symbols=frozenset(lowering.run_symbols),
+    )

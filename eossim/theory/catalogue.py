@@ -1,0 +1,63 @@
+"""The catalogue of edges as a table, in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..formulas import Entry
+
+COLUMNS = ("name", "formula", "domain", "needs", "crossing", "reference")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Rows of edges; iterate over it, index it by name, or print it."""
+
+    entries: tuple[Entry, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, name: str) -> Entry:
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise KeyError(name)
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table as text, one tuple per edge, in the order of `COLUMNS`."""
+        return [
+            (e.name, e.formula, e.domain, ", ".join(e.needs), ", ".join(crossing_text(k) for k in e.crossing) or "none", e.reference)
+            for e in self.entries
+        ]
+
+    def __repr__(self) -> str:
+        rows = [COLUMNS, *self.rows]
+        widths = [min(max(len(row[i]) for row in rows), 60) for i in range(len(COLUMNS))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+    def markdown(self) -> str:
+        """The table in Markdown, formulas in LaTeX (what the README shows)."""
+        lines = ["| method | edge | domain | crossing | source |", "|---|---|---|---|---|"]
+        for e in self.entries:
+            crossing = ", ".join(crossing_text(k) for k in e.crossing) or "none"
+            domain = e.domain.replace("|", r"\|")
+            lines.append(f"| `{e.name}` | ${e.latex}$ | {domain} | {crossing} | {e.reference} |")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{c}</th>" for c in COLUMNS)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in self.rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def crossing_text(kind: str) -> str:
+    """Return how a kind of crossing is written in tables."""
+    return "complex pair" if kind == "complex" else f"z = {kind}"

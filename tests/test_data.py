@@ -1,0 +1,132 @@
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from eossim.data import Data, load
+from eossim.problems import LeastSquares
+from tests.strategies import regressions
+
+
+@pytest.mark.parametrize(("name", "shape"), [("digits", (1797, 64)), ("diabetes", (442, 10))])
+def test_named_data(name, shape):
+    data = load(name)
+    assert data.name == name
+    assert data.X.shape == shape
+    assert data.y.shape == shape[:1]
+    assert data.X.dtype == data.y.dtype == np.float64
+
+
+def test_named_data_are_raw():
+    assert load("digits").X.max() == 16
+    assert load("diabetes").X[:, 0].min() == 19  # age in years
+
+
+@given(case=regressions())
+def test_npz_round_trip(case, tmp_path_factory):
+    X, y = case
+    path = tmp_path_factory.mktemp("data") / "mine.npz"
+    np.savez(path, X=X, y=y, extra=[1])
+    for name in (path, str(path)):
+        data = load(name)
+        np.testing.assert_array_equal(data.X, X)
+        np.testing.assert_array_equal(data.y, y)
+        assert data.name == "mine"
+
+
+def test_integers_in_a_file_become_floats(tmp_path):
+    np.savez(tmp_path / "ints.npz", X=[[1], [2]], y=np.array([0, 1], np.uint8))
+    data = load(tmp_path / "ints.npz")
+    assert data.X.dtype == data.y.dtype == np.float64
+
+
+def test_least_squares():
+    problem = Data([[1, 2], [3, 4]], [1, 2], "tiny").least_squares(normalize=False, loss_scale=1.0)
+    assert isinstance(problem, LeastSquares)
+    assert (problem.normalize, problem.loss_scale) == (False, 1.0)
+
+
+def test_data_is_frozen_and_short_to_print():
+    data = load("diabetes")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        data.name = "other"
+    assert repr(data) == "Data('diabetes', X(442, 10), y(442,))"
+
+
+@pytest.mark.parametrize("name", ["digit", "Digits", "digits.csv"])
+def test_unknown_name(name):
+    with pytest.raises(
+        ValueError, match=r'unknown data set ".*"; did you mean "digits"\? known data sets: digits'
+    ):
+        load(name)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["digits"]])
+def test_wrong_type(name):
+    with pytest.raises(TypeError, match="name must be a string or a path"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["nowhere.npz", "no/such/folder/data.npz", "no/such/folder"])
+def test_missing_file(name):
+    with pytest.raises(FileNotFoundError, match="no data file .*" + name.rsplit("/", 1)[-1]):
+        load(name)
+
+
+def test_not_an_npz_file(tmp_path):
+    text = tmp_path / "text.npz"
+    text.write_text("X, y")
+    for path in (text, tmp_path):
+        with pytest.raises(ValueError, match=r"is not an \.npz file, or it is damaged"):
+            load(path)
+
+
+def test_damaged_file(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, X=np.ones((50, 2)), y=np.ones(50))
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content[: len(content) // 2])  # cut off
+    with pytest.raises(ValueError, match="damaged"):
+        load(path)
+    content[300] ^= 0xFF  # one byte changed inside X: the checksum notices
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged"):
+        load(path)
+
+
+def test_python_objects_are_not_unpickled(tmp_path):
+    path = tmp_path / "objects.npz"
+    np.savez(path, X=np.array([[object()]]), y=np.ones(1))
+    with pytest.raises(ValueError, match="holds Python objects"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"X": [[1.0]]}, "must hold arrays X and y; missing: y"),
+        ({"a": [1.0]}, "missing: X, y"),
+        ({"X": [1.0], "y": [1.0]}, "X must be 2-D"),
+        ({"X": [[1.0]], "y": [1.0, 2.0]}, r"y must have shape \(1,\), got \(2,\)"),
+        ({"X": [[np.nan]], "y": [1.0]}, r"X must be finite, got X\[0, 0\] = nan"),
+        ({"X": [[1.0]], "y": [np.inf]}, "y must be finite"),
+        ({"X": [["a"]], "y": [1.0]}, "X must hold real numbers"),
+        ({"X": np.empty((0, 2)), "y": []}, "X must not be empty"),
+    ],
+)
+def test_bad_arrays(tmp_path, arrays, message):
+    path = tmp_path / "bad.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=r"bad\.npz.*" + message):
+        load(path)
+
+
+def test_import_is_light():
+    """scikit-learn is imported when a data set of its own is asked for, not before."""
+    heavy = ("sklearn", "xarray", "sympy", "matplotlib")
+    code = f"import sys, eossim.data; print(*[m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
