@@ -2,7 +2,7 @@
 
 import sys
 
-from .emit import stale, write
+from .emit import generated, stale, write
 
 
 def main(arguments: list[str]) -> int:
@@ -11,7 +11,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m derivations [--check]", file=sys.stderr)
         return 2
     if arguments:
-        names = stale()
+        names = stale(generated())
         print("formulas equal their derivations" if not names else "differs from its derivation: " + ", ".join(names))
         return 1 if names else 0
     names = write()

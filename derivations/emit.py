@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ import eossim
 from eossim._rule import Family, Rule
 from eossim.domain import Interval, standard
 from eossim.rules import CATALOGUE
-from eossim.symbolic.edge import LATEX_NAMES, Edge, plain
+from eossim.symbolic.edge import Edge
 from eossim.symbolic.emit_formula import function_source
 from eossim.symbolic.emit_kernel import kernel_source
+from eossim.symbolic.latex import latex, plain
 from eossim.symbolic.vocabulary import parameter
 
 FORMULAS = Path(eossim.__file__).parent / "formulas"
-STEPS = Interval(1.0, open_low=False)
 
 _EDGES_HEADER = '''"""Edges of the shipped rules, written by ``python -m derivations`` from their derivations; do not edit."""
 
@@ -63,7 +62,7 @@ def _row(name: str, rule: Rule, edge: Edge) -> dict[str, Any]:
         "formula": edge.text,
         "latex": edge.latex,
         "needs": list(edge.needs),
-        "intervals": {n: _ends(i) for n, i in edge.domain.items()},
+        "intervals": {n: i.to_json() for n, i in edge.domain.items()},
         "domain": edge.domain_text,
         "crossing": list(edge.crossing),
         "tight": edge.tight,
@@ -100,9 +99,9 @@ def _family_row(family: Family) -> dict[str, Any]:
         "name": family.name,
         "summary": family.summary,
         "formula": plain(expression),
-        "latex": sp.latex(expression, symbol_names=LATEX_NAMES),
+        "latex": latex(expression),
         "needs": list(intervals),
-        "intervals": {n: _ends(i) for n, i in intervals.items()},
+        "intervals": {n: i.to_json() for n, i in intervals.items()},
         "domain": ", ".join(i.describe(n) for n, i in intervals.items()),
         "crossing": sorted({kind for size in (1, 2, 3, 4) for kind in family.member(size).edge.crossing}),
         "tight": True,
@@ -119,7 +118,7 @@ def _numeric_row(family: Family) -> dict[str, Any]:
         "formula": family.formula,
         "latex": family.formula_latex,
         "needs": needs,
-        "intervals": {n: _ends(standard(n.removesuffix("s"))) for n in needs},
+        "intervals": {n: standard(n.removesuffix("s")).to_json() for n in needs},
         "domain": ", ".join(standard(s).describe(n) for s, n in zip(stems, needs, strict=True)),
         "crossing": sorted({kind for size in (2, 3) for kind in family.member(size).edge.crossing}),
         "tight": True,
@@ -127,18 +126,12 @@ def _numeric_row(family: Family) -> dict[str, Any]:
     }
 
 
-def _ends(interval: Interval) -> list[Any]:
-    ends = [x if math.isfinite(x) else str(x) for x in (interval.low, interval.high)]
-    return [*ends, interval.open_low, interval.open_high]
-
-
 def _json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
-def stale() -> list[str]:
+def stale(files: dict[str, str]) -> list[str]:
     """Return the generated files that differ from the committed ones, or have no source any more."""
-    files = generated()
     differing = [p for p, text in files.items() if not (FORMULAS / p).exists() or (FORMULAS / p).read_text("utf-8") != text]
     kept = {"__init__.py", "kernels/__init__.py"}
     present = {str(p.relative_to(FORMULAS)) for p in FORMULAS.rglob("*") if p.suffix in (".py", ".json")}
@@ -147,7 +140,8 @@ def stale() -> list[str]:
 
 def write() -> list[str]:
     """Write the generated files that changed and remove orphans; return their names."""
-    changed, files = stale(), generated()
+    files = generated()
+    changed = stale(files)
     for name in changed:
         path = FORMULAS / name
         path.parent.mkdir(exist_ok=True)

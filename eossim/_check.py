@@ -131,7 +131,7 @@ def _suggestion(name: object, options: list[str]) -> str:
 def unknown(kind: str, name: object, options: Iterable[str]) -> ValueError:
     """Return (not raise) the error for a name that is not registered.
 
-    The message reads `unknown rule "sma"; did you mean "sam"? known rules: gd, sam`.
+    The message reads `unknown rule "sma"; did you mean "sam"? known: gd, sam`.
 
     Args:
         kind: What was looked up, in the singular: "rule", "data set".
@@ -141,7 +141,7 @@ def unknown(kind: str, name: object, options: Iterable[str]) -> ValueError:
     known = list(options)
     hint = _suggestion(name, known) or ";"
     shown = _short(name)[1:-1] if isinstance(name, str) else _short(name)
-    return ValueError(f'unknown {kind} "{shown}"{hint} known {kind}s: {", ".join(known) or "none"}')
+    return ValueError(f'unknown {kind} "{shown}"{hint} known: {", ".join(known) or "none"}')
 
 
 def choice(name: str, value: Any, options: Iterable[str]) -> str:

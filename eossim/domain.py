@@ -40,6 +40,16 @@ class Interval:
         """Whether the interval is [0, 1] up to its end points."""
         return self.low == 0 and self.high == 1
 
+    def to_json(self) -> list[float | str | bool]:
+        """Return the interval as plain data; infinite ends as text."""
+        ends = [x if math.isfinite(x) else str(x) for x in (self.low, self.high)]
+        return [*ends, self.open_low, self.open_high]
+
+    @classmethod
+    def from_json(cls, ends: Sequence[Any]) -> Interval:
+        """Return the interval written by `to_json`."""
+        return cls(float(ends[0]), float(ends[1]), *ends[2:])
+
     def sample(self, rng: np.random.Generator) -> float:
         """Return a random interior value: log-uniform over [0.02, 50] on half lines, uniform on bounded intervals."""
         if math.isfinite(self.low) and math.isfinite(self.high):

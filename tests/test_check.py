@@ -108,11 +108,11 @@ class TestNames:
     def test_unknown_returns_the_error(self):
         error = unknown("rule", "sma", ["gd", "sam"])
         assert isinstance(error, ValueError)
-        assert str(error) == 'unknown rule "sma"; did you mean "sam"? known rules: gd, sam'
+        assert str(error) == 'unknown rule "sma"; did you mean "sam"? known: gd, sam'
 
     def test_unknown_without_a_near_match(self):
-        assert str(unknown("rule", "xyz", iter(["gd"]))) == 'unknown rule "xyz"; known rules: gd'
-        assert str(unknown("rule", 3, [])) == 'unknown rule "3"; known rules: none'
+        assert str(unknown("rule", "xyz", iter(["gd"]))) == 'unknown rule "xyz"; known: gd'
+        assert str(unknown("rule", 3, [])) == 'unknown rule "3"; known: none'
 
     def test_letter_case_does_not_hide_a_match(self):
         assert 'did you mean "SAM"?' in str(unknown("rule", "sam", ["GD", "SAM"]))

@@ -84,17 +84,13 @@ def edge_of(rule: Rule | Family) -> Any:
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    intervals = {name: Interval(*(_number(x) for x in ends[:2]), *ends[2:]) for name, ends in row["intervals"].items()}
+    intervals = {name: Interval.from_json(ends) for name, ends in row["intervals"].items()}
     return Entry(
-        **{k: v for k, v in row.items() if k not in ("intervals", "needs", "crossing", "kind")},
+        **{k: v for k, v in row.items() if k not in ("intervals", "needs", "crossing")},
         intervals=intervals,
         needs=tuple(row["needs"]),
         crossing=tuple(row["crossing"]),
     )
-
-
-def _number(value: float | str) -> float:
-    return float(value)
 
 
 def lookup(name: str) -> Rule | Family:

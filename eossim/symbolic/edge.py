@@ -10,11 +10,11 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
-from sympy.printing.str import StrPrinter
 
 from .._check import unknown
 from ..domain import Interval, checked_values
 from .emit_formula import compile_numpy
+from .latex import latex, plain
 from .spectrum import Spectrum
 
 
@@ -73,7 +73,7 @@ class Edge:
         """The formula in LaTeX, or the statement that it is a numerical root."""
         if self.expression is None:
             return r"\text{first root of the exact conditions (numerical)}"
-        return sp.latex(self.expression, symbol_names=LATEX_NAMES)
+        return latex(self.expression)
 
     @property
     def text(self) -> str:
@@ -154,25 +154,12 @@ class Edge:
         return f"Edge({self.rule}: {self.variable} = {self.text}; {self.domain_text})"
 
 
-LATEX_NAMES = {
-    sp.Symbol("grad_norm", positive=True): "G",
-    sp.Symbol("weight_decay", nonnegative=True): r"\lambda",
-    sp.Symbol("clip", positive=True): "c",
-    sp.Symbol("beta1", nonnegative=True): r"\beta_1",
-}
-
-
 def condition_text(condition: sp.Expr) -> str:
     """Return ``a - b > 0`` as ``b < a``."""
     terms = sp.Add.make_args(condition)
     right = sp.Add(*(t for t in terms if not t.could_extract_minus_sign()))
     left = -sp.Add(*(t for t in terms if t.could_extract_minus_sign()))
     return f"{plain(left)} < {plain(right)}"
-
-
-def plain(expression: sp.Expr) -> str:
-    """Return an expression in plain text, constants first."""
-    return StrPrinter({"order": "rev-lex"}).doprint(expression)
 
 
 def _refine(edge: Edge, numbers: dict[str, mpmath.mpf]) -> mpmath.mpf:

@@ -52,8 +52,8 @@ def function_source(name: str, expression: sp.Expr, arguments: Sequence[str]) ->
     """Return the source of a function of keyword arguments that evaluates `expression`."""
     keywords = f"*, {', '.join(arguments)}" if arguments else ""
     body = numpy_source(expression)
-    if expression.has(sp.Piecewise):  # the branch not taken may take the root of a negative number
-        body = f'with np.errstate(invalid="ignore"):\n        return {body}'
+    if expression.has(sp.Piecewise, sp.Min):  # a branch not taken may be the root of a negative number, or infinite
+        body = f'with np.errstate(divide="ignore", invalid="ignore"):\n        return {body}'
     else:
         body = f"return {body}"
     return f"def {name}({keywords}):\n    {body}\n"
