@@ -21,6 +21,7 @@ _HOME = {
     "simulate": "engine.simulate",
     "critical_grad_norm": "theory",
     "critical_step_size": "theory",
+    "derive": "symbolic.automatic",
     "edge": "theory",
     "edges": "theory",
     "preconditioned_sharpness": "theory",
@@ -30,7 +31,7 @@ _HOME = {
 }
 _MODULES = ("data", "plot", "rules", "symbolic")
 
-__all__ = ["__version__", *_MODULES, *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -89,8 +89,7 @@ def finite_array(
             dims = " or ".join(f"{n}-D" for n in allowed)
             raise ValueError(f"{name} must be {dims}, got shape {array.shape}")
     if shape is not None and (
-        array.ndim != len(shape)
-        or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True))
+        array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True))
     ):
         text = ", ".join("any" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "")
         raise ValueError(f"{name} must have shape ({text}), got {array.shape}")
@@ -211,7 +210,5 @@ def symmetric(name: str, matrix: ArrayLike, rtol: float = 1e-10) -> np.ndarray:
         gap = np.abs(A - A.T)
     if gap.max() > rtol * np.abs(A).max():
         i, j = sorted(int(k) for k in np.unravel_index(gap.argmax(), gap.shape))
-        raise ValueError(
-            f"{name} must be symmetric, got {name}[{i}, {j}] = {A[i, j]} and {name}[{j}, {i}] = {A[j, i]}"
-        )
+        raise ValueError(f"{name} must be symmetric, got {name}[{i}, {j}] = {A[i, j]} and {name}[{j}, {i}] = {A[j, i]}")
     return A if gap.max() == 0 else 0.5 * A + 0.5 * A.T

@@ -67,9 +67,7 @@ class Rule:
         self.reference = reference
         self.summary = summary
         given = dict(domain or {})
-        self.domain: dict[str, Interval] = {
-            str(p): given.get(str(p), _interval_of(p)) for p in hyper
-        }
+        self.domain: dict[str, Interval] = {str(p): given.get(str(p), _interval_of(p)) for p in hyper}
         #: Name of the generated module of a shipped rule; other rules are compiled into the user's cache.
         self.kernel_module: str | None = None
         self._update = update

@@ -23,9 +23,7 @@ class Interval:
 
     def check(self, name: str, value: Any) -> np.ndarray:
         """Return `value` as a float array, or raise ValueError naming the first entry outside the interval."""
-        return in_interval(
-            name, value, self.low, self.high, open_low=self.open_low, open_high=self.open_high
-        )
+        return in_interval(name, value, self.low, self.high, open_low=self.open_low, open_high=self.open_high)
 
     def describe(self, name: str) -> str:
         """Return the interval as a reader writes it, such as ``0 <= beta < 1``."""

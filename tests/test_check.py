@@ -35,9 +35,7 @@ class TestFiniteArray:
         with raises(ValueError, "got a = nan"):
             finite_array("a", np.nan)
 
-    @pytest.mark.parametrize(
-        "value", [1j, [1j], "text", ["a"], [None], [True], {"a": 1}, np.array([object()])]
-    )
+    @pytest.mark.parametrize("value", [1j, [1j], "text", ["a"], [None], [True], {"a": 1}, np.array([object()])])
     def test_wrong_element_type(self, value):
         with raises(TypeError, "a must hold real numbers"):
             finite_array("a", value)

@@ -23,8 +23,7 @@ def preconditioned_gd(*, eta):
 
 
 def clipped_gd(*, eta, clip, grad_norm):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return 2/(eta*np.minimum(1, clip/grad_norm))
+    return 2/(eta*np.minimum(1, clip/grad_norm))
 
 
 def normalised(*, eta, grad_norm):
@@ -36,13 +35,11 @@ def extragradient(*, eta):
 
 
 def alternating_steps(*, eta_1, eta_2):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.greater_equal(eta_1**2 - 6*eta_1*eta_2 + eta_2**2, 0), 4/((eta_1 + eta_2)*(np.sqrt(-8*eta_1*eta_2/(eta_1 + eta_2)**2 + 1) + 1)), (eta_1 + eta_2)/(eta_1*eta_2))
+    return np.where(np.greater_equal(eta_1**2 - 6*eta_1*eta_2 + eta_2**2, 0), 4/((eta_1 + eta_2)*(np.sqrt(-8*eta_1*eta_2/(eta_1 + eta_2)**2 + 1) + 1)), (eta_1 + eta_2)/(eta_1*eta_2))
 
 
 def lookahead(*, eta, alpha, k):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.equal(np.mod(k, 2), 0), 2/eta, (((2 - alpha)/alpha)**(k**(-1.0)) + 1)/eta)
+    return np.where(np.equal(np.mod(k, 2), 0), 2/eta, (((2 - alpha)/alpha)**(k**(-1.0)) + 1)/eta)
 
 
 def runge_kutta_2(*, eta):
@@ -82,8 +79,7 @@ def qhm(*, eta, beta, nu):
 
 
 def cascaded_ema(*, eta, beta_1, beta_2):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.minimum((beta_1*(1 - beta_2) + (1 - beta_1))/(beta_1*beta_2*eta), 2*(beta_1 + 1)*(beta_2 + 1)/(eta*(1 - beta_1)*(1 - beta_2)))
+    return np.minimum((beta_1*(1 - beta_2) + (1 - beta_1))/(beta_1*beta_2*eta), 2*(beta_1 + 1)*(beta_2 + 1)/(eta*(1 - beta_1)*(1 - beta_2)))
 
 
 def optimistic_gd(*, eta):

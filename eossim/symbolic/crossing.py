@@ -22,7 +22,7 @@ from .stable import bernstein, other_root, positive_form, smallest_root
 from .vocabulary import grad_norm, h, z
 
 if TYPE_CHECKING:
-    from ..rule import Rule
+    from .._rule import Rule
 
 _SAMPLES = 16
 KINDS = ("-1", "+1", "complex")
@@ -47,10 +47,10 @@ class Crossing:
             raise ValueError(f"the stability of {rule.name} does not depend on {variable}")
         self.rule, self.variable = rule, symbols[variable]
         self.spectrum = Spectrum(linear.matrix, self.variable)
+        curvature = {"h": STANDARD["grad_norm"]}
+        frozen = {str(s): STANDARD["grad_norm"] for s in linear.frozen}
         self.domain: dict[str, Interval] = {
-            name: rule.domain.get(name, STANDARD["grad_norm"])
-            for name in (*rule.hyper, *map(str, linear.frozen), "h")
-            if name in symbols and name != variable
+            name: interval for name, interval in (rule.domain | frozen | curvature).items() if name != variable
         }
         self.symbols = symbols
 
@@ -76,7 +76,11 @@ class Crossing:
         """Random rational points of the domain (the same at every call)."""
         rng = np.random.default_rng(20240211)
         return [
-            {self.symbols[n]: sp.Rational(interval.sample(rng)).limit_denominator(999) for n, interval in self.domain.items()}
+            {
+                self.symbols[n]: sp.Rational(interval.sample(rng)).limit_denominator(999)
+                for n, interval in self.domain.items()
+                if n in self.symbols
+            }
             for _ in range(_SAMPLES)
         ]
 
@@ -106,7 +110,9 @@ class Crossing:
         if scale is None:
             return []
         k = sp.Dummy("k")
-        primitive = sp.Poly(sp.numer(sp.together(polynomial.as_expr().subs(self.variable, k / scale))), k).primitive()[1]
+        primitive = sp.Poly(sp.numer(sp.together(polynomial.as_expr().subs(self.variable, k / scale))), k).primitive()[
+            1
+        ]
         if primitive.free_symbols_in_domain:
             return []
         return [(root / scale, None) for root in sp.real_roots(primitive) if root > 0]
@@ -185,9 +191,7 @@ def _sign_conditions(expression: sp.Expr, crossing: Crossing) -> tuple[sp.Expr, 
             symbols = sorted(factor.free_symbols, key=str)
             if not factor.is_Add or not factor.is_polynomial(*symbols):
                 continue
-            draws = [
-                {s: crossing.domain[str(s)].sample(rng) for s in symbols} for _ in range(64)
-            ]
+            draws = [{s: crossing.domain[str(s)].sample(rng) for s in symbols} for _ in range(64)]
             if any(factor.subs(d) < 0 for d in draws):
                 conditions.append(factor)
     return tuple(conditions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -12,7 +13,7 @@ import sympy as sp
 
 from .._check import unknown
 from .claim import Claim
-from .latex import latex
+from .latex import latex, plain
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,40 @@ class Derivation:
         self.claims.append(claim)
         return claim
 
+    def text(self) -> str:
+        """The derivation for a terminal; every identity is proved again and marked."""
+        lines = [self.title, "=" * len(self.title), f"Model: {self.model}", f"Source: {self.reference}", ""]
+        for number, step in enumerate(self.steps, 1):
+            lines.append(f"{number:3d}. {step.text}")
+            if step.left is not None and step.right is not None:
+                verdict = "proved" if step.holds() else "NOT PROVED"
+                lines.append(f"       {plain(step.left)}  =  {plain(step.right)}    [{verdict}]")
+        lines += ["", "Claims:"] if self.claims else []
+        lines += [f"  {c.id}: {c.statement} ({c.domain_text})" for c in self.claims]
+        return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """The derivation in Markdown with LaTeX formulas (what a notebook shows)."""
+        lines = [f"## {self.title}", "", f"Model: {self.model}. Source: {self.reference}.", ""]
+        for number, step in enumerate(self.steps, 1):
+            lines.append(f"{number}. {step.text}" + (f": $${step.latex}$$" if step.latex else ""))
+        lines += ["", *(f"* **{c.id}**: {c.statement} ({c.domain_text})" for c in self.claims)]
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        """The derivation as the body of a LaTeX section."""
+        lines = [
+            rf"\section*{{{self.title}}}",
+            f"Model: {_escape(self.model)}. Source: {_escape(self.reference)}.",
+            r"\begin{enumerate}",
+        ]
+        for step in self.steps:
+            lines.append(rf"  \item {_escape(step.text)}" + (rf" \[ {step.latex} \]" if step.latex else ""))
+        return "\n".join([*lines, r"\end{enumerate}"])
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
     def to_json(self) -> dict[str, Any]:
         """Return the derivation as plain data."""
         return {
@@ -94,9 +129,16 @@ class Derivation:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Derivation:
         """Return the derivation written by `to_json`; nothing is asserted again until asked."""
-        steps = [Step(s["text"], *(sp.sympify(s[k]) if k in s else None for k in ("left", "right"))) for s in row["steps"]]
+        steps = [
+            Step(s["text"], *(sp.sympify(s[k]) if k in s else None for k in ("left", "right"))) for s in row["steps"]
+        ]
         claims = [Claim.from_json(c) for c in row["claims"]]
         return cls(row["name"], row["title"], row["model"], row["reference"], steps, claims)
+
+
+def _escape(text: str) -> str:
+    """Return prose that LaTeX takes literally."""
+    return re.sub(r"([_^&%#$])", r"\\\1", text)
 
 
 def is_zero(expression: sp.Expr) -> bool:
@@ -114,7 +156,7 @@ def recorded() -> dict[str, dict[str, Any]]:
 
 
 def load(names: Iterable[str] | None = None) -> list[Derivation]:
-    """Return recorded derivations, all by default.
+    """Return recorded derivations: all, or those with these names.
 
     Raises:
         ValueError: for an unknown name, with the nearest one.

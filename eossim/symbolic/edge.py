@@ -13,7 +13,7 @@ import sympy as sp
 
 from .._check import unknown
 from ..domain import Interval, checked_values
-from .emit_formula import compile_numpy
+from .emit_formula import compile_mpmath, compile_numpy
 from .latex import latex, plain
 from .spectrum import Spectrum
 
@@ -97,9 +97,7 @@ class Edge:
                     root = _refine(self, numbers)
                 else:
                     symbols = {str(s): s for s in self.expression.free_symbols}
-                    root = sp.lambdify(list(symbols.values()), self.expression, modules="mpmath")(
-                        *(numbers[n] for n in symbols)
-                    )
+                    root = compile_mpmath(list(symbols.values()), [self.expression])(*(numbers[n] for n in symbols))[0]
                 return mpmath.mpf(root)
 
         return evaluate
@@ -111,7 +109,8 @@ class Edge:
             ValueError: for a missing or unknown name, a value outside its interval, or a violated condition.
         """
         checked = self.check(values)
-        result = self.numpy(**{name: checked[name] for name in self.needs})
+        with np.errstate(divide="ignore", invalid="ignore"):  # a branch not taken may be infinite or not real
+            result = self.numpy(**{name: checked[name] for name in self.needs})
         shape = np.broadcast_shapes(*(np.shape(v) for v in checked.values()))
         return np.broadcast_to(result, shape).copy() if shape else float(result)
 

@@ -20,26 +20,26 @@ class FormulaPrinter(NumPyPrinter):
     def _module_format(self, fqn: str, register: bool = True) -> str:
         return super()._module_format(fqn, register).replace("numpy.", "np.")
 
-    def _print_Min(self, expr: sp.Min) -> str:  # noqa: N802
+    def _print_Min(self, expr: sp.Min) -> str:
         return self._chain("np.minimum", expr.args)
 
-    def _print_Max(self, expr: sp.Max) -> str:  # noqa: N802
+    def _print_Max(self, expr: sp.Max) -> str:
         return self._chain("np.maximum", expr.args)
 
     def _chain(self, function: str, args: Sequence[sp.Expr]) -> str:
         first, *rest = args
         return f"{function}({self._print(first)}, {self._chain(function, rest)})" if rest else self._print(first)
 
-    def _print_Piecewise(self, expr: sp.Piecewise) -> str:  # noqa: N802
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         (value, condition), *rest = expr.args
         if condition == sp.true:
             return self._print(value)
         return f"np.where({self._print(condition)}, {self._print(value)}, {self._print(sp.Piecewise(*rest))})"
 
-    def _print_ComplexRootOf(self, expr: sp.Expr) -> str:  # noqa: N802
+    def _print_ComplexRootOf(self, expr: sp.Expr) -> str:
         return repr(float(expr.evalf(30)))
 
-    def _print_Rational(self, expr: sp.Rational) -> str:  # noqa: N802
+    def _print_Rational(self, expr: sp.Rational) -> str:
         return repr(expr.p / expr.q)
 
 
@@ -51,12 +51,7 @@ def numpy_source(expression: sp.Expr) -> str:
 def function_source(name: str, expression: sp.Expr, arguments: Sequence[str]) -> str:
     """Return the source of a function of keyword arguments that evaluates `expression`."""
     keywords = f"*, {', '.join(arguments)}" if arguments else ""
-    body = numpy_source(expression)
-    if expression.has(sp.Piecewise, sp.Min):  # a branch not taken may be the root of a negative number, or infinite
-        body = f'with np.errstate(divide="ignore", invalid="ignore"):\n        return {body}'
-    else:
-        body = f"return {body}"
-    return f"def {name}({keywords}):\n    {body}\n"
+    return f"def {name}({keywords}):\n    return {numpy_source(expression)}\n"
 
 
 @lru_cache(maxsize=512)
@@ -71,3 +66,11 @@ def _compiled(name: str, expression: sp.Expr, arguments: tuple[str, ...]) -> Cal
 def compile_numpy(name: str, expression: sp.Expr, arguments: Sequence[str]) -> Callable[..., Any]:
     """Return `expression` as a NumPy function of keyword arguments."""
     return _compiled(name, expression, tuple(arguments))
+
+
+def compile_mpmath(
+    symbols: Sequence[sp.Symbol], expressions: Sequence[sp.Expr], digits: int = 160
+) -> Callable[..., Any]:
+    """Return expressions as a function of mpmath numbers; algebraic constants carry `digits` digits."""
+    numbers = {root: root.evalf(digits) for e in expressions for root in e.atoms(sp.CRootOf)}
+    return sp.lambdify(list(symbols), [e.xreplace(numbers) for e in expressions], modules="mpmath")

@@ -6,6 +6,7 @@ the last. Runs are the innermost loop: they become the SIMD lanes.
 
 from __future__ import annotations
 
+import keyword
 import textwrap
 from collections.abc import Iterable
 
@@ -30,9 +31,22 @@ PRECONDITIONED = {preconditioned!r}
 SHIFT = {shift!r}
 '''
 
+#: Names that the generated functions use themselves, besides those that end in an underscore.
+_RESERVED = frozenset(
+    ["np", "kernel", "step", "diagonal", "dense", "grad", "norm", "curvature", "hessian", "linear", "stops", "kept", "dim", "runs", "zero", "done", "p", "i", "r", "h"]
+)
+
 
 def kernel_source(program: Program) -> str:
-    """Return the source of the module with every form of the step."""
+    """Return the source of the module with every form of the step.
+
+    Raises:
+        ValueError: for an expression without a compiled form, or a name that the source needs itself.
+    """
+    names = {*map(str, program.states), *program.hyper}
+    taken = sorted(n for n in names if keyword.iskeyword(n) or n in _RESERVED or n.endswith("_"))
+    if taken:
+        raise ValueError(f"rule {program.name}: the compiled step cannot use the name(s) {taken}; choose others")
     header = HEADER.format(
         name=program.name,
         states=tuple(map(str, program.states)),
@@ -267,8 +281,9 @@ class _Printer:
         sign = "<" if isinstance(expression, sp.Min) else ">"
         first, *rest = [self._factor(a) for a in sorted(expression.args, key=sp.default_sort_key)]
         for other in rest:
+            # A nan in either place stays a nan, as in np.minimum, so that a lost run is seen to be lost.
             if self.target == "numpy":
-                first = f"np.where({first} {sign} {other}, {first}, {other})"
+                first = f"np.where(({first} {sign} {other}) | ({first} != {first}), {first}, {other})"
             else:
-                first = f"({first} if {first} {sign} {other} else {other})"
+                first = f"({first} if {first} {sign} {other} or {first} != {first} else {other})"
         return first

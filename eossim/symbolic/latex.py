@@ -26,10 +26,10 @@ class _Latex(LatexPrinter):
     def __init__(self) -> None:
         super().__init__({"order": "rev-lex"})
 
-    def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:  # noqa: N802
+    def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
         return _LETTERS.get(expr.name) or super()._print_Symbol(expr, style)
 
-    def _print_ComplexRootOf(self, expr: sp.Expr) -> str:  # noqa: N802
+    def _print_ComplexRootOf(self, expr: sp.Expr) -> str:
         return f"{float(expr):.12g}"
 
     def _print_grad(self, expr: grad, exp: str | None = None) -> str:
@@ -50,7 +50,7 @@ class _Plain(StrPrinter):
     def __init__(self) -> None:
         super().__init__({"order": "rev-lex"})
 
-    def _print_ComplexRootOf(self, expr: sp.Expr) -> str:  # noqa: N802
+    def _print_ComplexRootOf(self, expr: sp.Expr) -> str:
         return f"{float(expr):.12g}"
 
 

@@ -16,7 +16,7 @@ import sympy as sp
 from .vocabulary import grad, grad_norm, h, norm, precond, upcoming, w, z
 
 if TYPE_CHECKING:
-    from ..rule import Rule
+    from .._rule import Rule
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def linearize(rule: Rule) -> Linearization:
     """
     mode = _Mode(rule)
     states, updates = tuple(rule.update), mode.updates
-    if mode.plain and mode.preconditioned or len(mode.shifts) > 1:
+    if (mode.plain and mode.preconditioned) or len(mode.shifts) > 1:
         raise ValueError(f"rule {rule.name}: plain and preconditioned gradients do not share an eigenbasis")
     if mode.preconditioned and mode.frozen:
         raise ValueError(f"rule {rule.name}: a Euclidean norm beside a preconditioner has no one-mode form")

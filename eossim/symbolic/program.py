@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from .linearize import inner_gradient, resting_state
-from .vocabulary import grad, h, norm, precond, upcoming
+from .symmetry import commutes_with_rotations, commutes_with_translations
+from .vocabulary import grad, norm, precond, upcoming
 
 if TYPE_CHECKING:
-    from ..rule import Rule
+    from .._rule import Rule
 
 RUN, COORDINATE, GRADIENT, NORM = "run", "coordinate", "gradient", "norm"
 
@@ -72,12 +73,10 @@ class _Lowering:
         self.states = tuple(rule.update)
         self.ops: list[Op] = []
         self.constants: dict[sp.Symbol, sp.Number] = {}
-        self.run_symbols = {
-            s for e in rule.update.values() for s in e.free_symbols if str(s) in rule.domain
-        }
+        self.run_symbols = {s for e in rule.update.values() for s in e.free_symbols if str(s) in rule.domain}
         self.seen: dict[sp.Expr, sp.Symbol] = {}
-        self.shift: sp.Expr = sp.Integer(0)
-        self.preconditioned = False
+        self.shifts: set[sp.Expr] = set()  # decays inside preconditioned gradients
+        self.plain = False
 
     def emit(self, kind: str, value: sp.Expr) -> sp.Symbol:
         """Return the symbol of an assignment, a new one only for a new value."""
@@ -104,10 +103,11 @@ class _Lowering:
     def operators(self, expression: sp.Expr) -> sp.Expr:
         """Replace gradients and norms by symbols, innermost first."""
         if isinstance(expression, precond):
-            self.preconditioned = True
-            coefficient, self.shift = inner_gradient(self.rule.name, expression.args[0])
+            coefficient, shift = inner_gradient(self.rule.name, expression.args[0])
+            self.shifts.add(shift)
             return coefficient * self.emit(GRADIENT, self.states[0])
         if isinstance(expression, grad | norm):
+            self.plain |= isinstance(expression, grad)
             argument = self.as_symbol(self.operators(expression.args[0]))
             return self.emit(GRADIENT if isinstance(expression, grad) else NORM, argument)
         return expression.func(*map(self.operators, expression.args)) if expression.args else expression
@@ -151,7 +151,7 @@ class _Lowering:
 
     def numbers(self, expression: sp.Expr) -> sp.Expr:
         """Replace numbers by constants; a leading minus and exponents stay."""
-        if expression.is_Number:
+        if expression.is_Number or expression.is_NumberSymbol:
             return self.constant(expression)
         if expression.is_Pow:
             return sp.Pow(self.numbers(expression.base), expression.exp)
@@ -161,15 +161,21 @@ class _Lowering:
 
 
 def lower(rule: Rule) -> Program:
-    """Return the program of one step of `rule`."""
+    """Return the program of one step of `rule`.
+
+    Raises:
+        ValueError: if the rule mixes gradients that no one set of coordinates makes plain.
+    """
     lowering = _Lowering(rule)
     rests, iterates = resting_state(rule)
+    rotates = commutes_with_rotations(rule.update)
+    centred = not (rests and commutes_with_translations(rule.update, dict(zip(rule.update, iterates, strict=True))))
     modewise = any(e.has(upcoming) for e in rule.update.values())
     if modewise:
-        linear = rule.linearization
-        expressions = list(linear.matrix * sp.Matrix(linear.states))
+        expressions = _solved_on_modes(rule, lowering, centred=centred)
     else:
         expressions = [lowering.operators(e) for e in rule.update.values()]
+    shift = _shift(rule, lowering, rotates=rotates)
     shared, expressions = sp.cse(expressions, symbols=(sp.Symbol(f"u{i}_", real=True) for i in range(999)))
     for symbol, value in shared:
         if lowering.is_run(value):
@@ -186,11 +192,39 @@ def lower(rule: Rule) -> Program:
         constants=lowering.constants,
         ops=tuple(lowering.ops),
         results=results,
-        centred=not rests,
+        centred=centred,
         iterates=iterates,
         modewise=modewise,
-        rotation_equivariant=not any(e.has(sp.Abs, sp.sign) for e in rule.update.values()),
-        preconditioned=lowering.preconditioned,
-        shift="" if lowering.shift == 0 else str(lowering.shift),
+        rotation_equivariant=rotates,
+        preconditioned=bool(lowering.shifts),
+        shift="" if shift == 0 else str(shift),
         run_symbols=frozenset(lowering.run_symbols),
     )
+
+
+def _solved_on_modes(rule: Rule, lowering: _Lowering, *, centred: bool) -> list[sp.Expr]:
+    """Return the explicit form of an implicit step on one mode, in the curvature of that mode."""
+    linear = rule.linearization
+    if centred or linear.frozen:
+        raise ValueError(
+            f"rule {rule.name}: an implicit step with a norm, or with decay towards the origin, cannot be compiled"
+        )
+    if linear.preconditioned:
+        lowering.shifts.add(linear.shift)
+    return list(linear.matrix * sp.Matrix(linear.states))
+
+
+def _shift(rule: Rule, lowering: _Lowering, *, rotates: bool) -> sp.Expr:
+    """Return the decay inside the preconditioned gradient; the preconditioner must become plain in y = P^1/2 w."""
+    if not lowering.shifts:
+        return sp.Integer(0)
+    if lowering.plain or len(lowering.shifts) > 1:
+        raise ValueError(f"rule {rule.name}: plain and preconditioned gradients cannot stand in one step")
+    if not rotates or any(e.has(norm) for e in rule.update.values()):
+        raise ValueError(
+            f"rule {rule.name}: beside a preconditioner, norms and functions of single coordinates cannot be compiled"
+        )
+    shift = next(iter(lowering.shifts))
+    if shift != 0 and str(shift) not in rule.domain:
+        raise ValueError(f"rule {rule.name}: the decay inside precond must be one hyper-parameter, got {shift}")
+    return shift

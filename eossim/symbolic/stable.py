@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sympy as sp
-
 from sympy.printing.str import StrPrinter
 
 from ..domain import Interval

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import formulas
+from .. import catalogue
 from .._check import finite_array, symmetric
 from .._rule import Family, Rule
 from ..domain import STANDARD, checked_values
 from ..engine.method import check_preconditioner, second_moment_preconditioner
-from .catalogue import Catalogue
+from .table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ Method = str | Rule | Family
 
 def resolve(method: Method, values: Mapping[str, Any]) -> tuple[Rule, dict[str, Any]]:
     """Return the rule that a name, rule or family stands for, with vectors spelled out and aliases translated."""
-    found = formulas.lookup(method) if isinstance(method, str) else method
+    found = catalogue.lookup(method) if isinstance(method, str) else method
     if not isinstance(found, Rule | Family):
         raise TypeError(f"method must be a name or a rule, got {method!r}")
     named = dict(values)
@@ -49,16 +49,16 @@ def edge(method: Method, **values: Any) -> Any:
         >>> edge("sam", eta=0.1, rho=0.05, grad_norm=1.3)
         13.248809496813374
     """
-    family = formulas.lookup(method) if isinstance(method, str) else method
+    family = catalogue.lookup(method) if isinstance(method, str) else method
     if isinstance(family, Family) and family.closed_form is not None and family.structure in values:
-        return formulas.catalogue()[family.name](**values)
+        return catalogue.entries()[family.name](**values)
     rule, named = resolve(method, values)
-    return formulas.edge_of(rule)(**named)
+    return catalogue.edge_of(rule)(**named)
 
 
-def edges() -> Catalogue:
+def edges() -> Table:
     """Return the catalogue of edges; it prints as a table, in a notebook too."""
-    return Catalogue(tuple(formulas.catalogue().values()))
+    return Table(tuple(catalogue.entries().values()))
 
 
 def spectral_radius(method: Method, h: Any, **values: Any) -> Any:
@@ -83,7 +83,9 @@ def spectral_radius(method: Method, h: Any, **values: Any) -> Any:
     return np.broadcast_to(radius, shape).copy() if shape else float(radius)
 
 
-def critical_step_size(method: Method, curvature: Any, *, P: Any = None, nu_hat: Any = None, eps: float = 1e-8, **values: Any) -> Any:  # noqa: N803
+def critical_step_size(
+    method: Method, curvature: Any, *, P: Any = None, nu_hat: Any = None, eps: float = 1e-8, **values: Any
+) -> Any:
     """Return the smallest step size at which a method loses stability.
 
     Args:
@@ -135,7 +137,7 @@ def two_cycle_amplitude(method: Method, h: Any, **values: Any) -> Any:
     return critical_grad_norm(method, h, **values) / np.asarray(h, dtype=float)[()]
 
 
-def preconditioned_sharpness(hessian: Any, *, P: Any = None, nu_hat: Any = None, eps: float = 1e-8) -> float:  # noqa: N803
+def preconditioned_sharpness(hessian: Any, *, P: Any = None, nu_hat: Any = None, eps: float = 1e-8) -> float:
     """Return the largest eigenvalue of P^-1/2 H P^-1/2.
 
     Args:
@@ -148,7 +150,7 @@ def preconditioned_sharpness(hessian: Any, *, P: Any = None, nu_hat: Any = None,
     return float(preconditioned_spectrum(hessian, P=P, nu_hat=nu_hat, eps=eps)[-1])
 
 
-def preconditioned_spectrum(hessian: Any, *, P: Any, nu_hat: Any, eps: float, shift: float = 0.0) -> np.ndarray:  # noqa: N803
+def preconditioned_spectrum(hessian: Any, *, P: Any, nu_hat: Any, eps: float, shift: float = 0.0) -> np.ndarray:
     """Return the eigenvalues of P^-1/2 (H + shift I) P^-1/2, ascending; P = I when neither `P` nor `nu_hat` is given."""
     import scipy.linalg
 

@@ -6,13 +6,13 @@ import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..formulas import Entry
+from ..catalogue import Entry
 
 COLUMNS = ("name", "formula", "domain", "needs", "crossing", "reference")
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class Table:
     """Rows of edges; iterate over it, index it by name, or print it."""
 
     entries: tuple[Entry, ...]
@@ -33,7 +33,14 @@ class Catalogue:
     def rows(self) -> list[tuple[str, ...]]:
         """The table as text, one tuple per edge, in the order of `COLUMNS`."""
         return [
-            (e.name, e.formula, e.domain, ", ".join(e.needs), ", ".join(crossing_text(k) for k in e.crossing) or "none", e.reference)
+            (
+                e.name,
+                e.formula,
+                e.domain,
+                ", ".join(e.needs),
+                ", ".join(crossing_text(k) for k in e.crossing) or "none",
+                e.reference,
+            )
             for e in self.entries
         ]
 

@@ -1,0 +1,69 @@
+"""What ``eossim simulate`` does: a problem from its options, a run, a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import catalogue
+from . import data as datasets
+from ._rule import Family
+from .engine.record import Record
+from .engine.simulate import simulate
+from .problems import Quadratic
+
+_ROWS = 12
+
+
+def problem_from(data: str | None, spectrum: str | None) -> Quadratic:
+    """Return the least-squares problem of a data set, or a diagonal quadratic of the curvatures in `spectrum`."""
+    if (data is None) == (spectrum is None):
+        raise ValueError("give --data (digits, diabetes, a file.npz) or --spectrum (such as 4,1)")
+    if data is not None:
+        return datasets.load(data).least_squares()
+    try:
+        return Quadratic(np.array([float(x) for x in str(spectrum).split(",")]))
+    except ValueError as error:
+        raise ValueError(f"--spectrum must be curvatures separated by commas, got {spectrum!r}: {error}") from error
+
+
+def print_run(
+    problem: Quadratic,
+    method: str,
+    values: dict[str, Any],
+    *,
+    steps: int,
+    seed: int,
+    dtype: str,
+    out: Path | None,
+) -> str:
+    """Run a method and return a table of the run; save the Dataset to `out`."""
+    if out is not None and not out.resolve().parent.is_dir():
+        raise ValueError(f"cannot write to {str(out)!r}: no such folder")
+    found = catalogue.lookup(method)
+    member, rest = found.resolve(values) if isinstance(found, Family) else (found, values)
+    what = ["loss", "grad_norm", "sharpness", "multiplier"]
+    if member.edge.expression is not None and set(member.edge.needs) <= {*member.hyper, "grad_norm"}:
+        what.append("edge")
+    run = simulate(problem, member(**rest), steps=steps, seed=seed, dtype=dtype, record=Record(what=what))
+    if out is not None:
+        run.to_netcdf(out)
+    shown = np.unique(np.linspace(0, run.step.size - 1, _ROWS).round().astype(int))
+    lines = [
+        f"{member.name} on {problem!r}, {steps} steps",
+        f"{'step':>8s} " + "".join(f"{name:>14s}" for name in what),
+    ]
+    for i in shown:
+        cells = "".join(f"{float(run[name][0, i]):14.6g}" for name in what)
+        lines.append(f"{int(run.step[i]):8d} {cells}")
+    diverged = int(run.diverged_at[0])
+    if diverged >= 0:
+        lines.append(f"diverged: the iterate overflows at step {diverged}")
+    else:
+        first, last = (float(run.grad_norm[0, i]) for i in (0, -1))
+        lines.append(
+            f"gradient norm {'grew' if last > first else 'fell'} by a factor {max(last, first) / min(last, first):.3g}"
+        )
+    return "\n".join(lines + ([f"saved: {out}"] if out is not None else []))

@@ -1,0 +1,173 @@
+"""The command line: parse, call the library, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="A laboratory for the edge of stability: derive, simulate and verify where methods lose stability.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Values = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME=VALUE...", help="Hyper-parameters such as eta=0.1; commas make a vector (etas=0.1,0.2)."
+    ),
+]
+
+
+def _plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print what was wrong with the input in one line and exit with 2."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, TypeError, OSError) as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from None
+
+    return run
+
+
+def _parse(pairs: list[str] | None) -> dict[str, Any]:
+    """Return ``NAME=VALUE`` arguments as numbers and lists of numbers."""
+    values: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        try:
+            numbers = [float(part) if "." in part or "e" in part.lower() else int(part) for part in text.split(",")]
+        except ValueError:
+            numbers = []
+        if not equals or not numbers:
+            raise ValueError(f"expected NAME=NUMBER or NAME=NUMBER,NUMBER,..., got {pair!r}")
+        values[name] = numbers[0] if len(numbers) == 1 else numbers
+    return values
+
+
+@app.command()
+@_plain_errors
+def verify(
+    claim: Annotated[
+        list[str] | None, typer.Option(help="Claim, rule or pattern, such as sam or 'sam*'; repeatable.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="Data set for real Hessians: digits, diabetes or a file.npz.")
+    ] = None,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Ten times the cases.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of every random case.")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this .json file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report to this self-contained .html file.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; one per core by default.")] = None,
+) -> None:
+    """Test every claim: proof, 50 digits, bisection, counterexample search, simulation on real Hessians.
+
+    Exit code 0 when every claim is confirmed, 1 when one fails, 2 for wrong input.
+    """
+    from .verification import verify as run
+    from .verification.report import check_path
+
+    paths = [path for path in (json, html) if path is not None]
+    for path in paths:
+        check_path(path)
+    report = run(
+        claim or None,
+        data=data or ("digits", "diabetes"),
+        thorough=thorough,
+        seed=seed,
+        progress=sys.stderr.isatty(),
+        jobs=jobs,
+    )
+    typer.echo(repr(report))
+    for path in paths:
+        report.save(path)
+        typer.echo(f"report: {path}")
+    raise typer.Exit(0 if report.passed else 1)
+
+
+@app.command()
+@_plain_errors
+def edges(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table in Markdown.")] = False,
+) -> None:
+    """List every edge in the catalogue: formula, domain, crossing, source."""
+    from .theory import edges as table
+
+    typer.echo(table().markdown() if markdown else repr(table()))
+
+
+@app.command()
+@_plain_errors
+def edge(method: Annotated[str, typer.Argument(help="Method, such as sam.")], values: Values = None) -> None:
+    """Print the curvature at which a method loses stability: eossim edge sam eta=0.1 rho=0.05 grad_norm=1.3."""
+    import numpy as np
+
+    from .theory import edge as evaluate
+
+    result = evaluate(method, **_parse(values))
+    typer.echo("\n".join(f"{x:.15g}" for x in np.atleast_1d(result)))
+
+
+@app.command()
+@_plain_errors
+def derive(
+    name: Annotated[str | None, typer.Argument(help="Derivation or method; without it, all are listed.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """Show a derivation step by step; every identity is proved again as it is printed."""
+    from .symbolic.automatic import derive as find
+    from .symbolic.derivation import recorded
+
+    if name is None:
+        for row in recorded().values():
+            typer.echo(f"{row['name']:24s} {row['title']}")
+        return
+    found = find(name)
+    typer.echo(found.latex() if latex else found.markdown() if markdown else found.text())
+
+
+@app.command()
+@_plain_errors
+def simulate(
+    values: Values = None,
+    method: Annotated[str, typer.Option(help="Method, such as sam.")] = "gd",
+    data: Annotated[
+        str | None, typer.Option(help="Least squares on digits, diabetes or a file.npz with X and y.")
+    ] = None,
+    spectrum: Annotated[str | None, typer.Option(help="Diagonal quadratic with these curvatures, such as 4,1.")] = None,
+    steps: Annotated[int, typer.Option(help="Number of steps.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the random start.")] = 0,
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    out: Annotated[Path | None, typer.Option(help="Save the run to this netCDF file.")] = None,
+) -> None:
+    """Run a method and print loss, gradient norm, edge and multiplier along the way.
+
+    Example: eossim simulate --method sam --spectrum 4,1 eta=0.1 rho=0.05
+    """
+    from ._runs import print_run, problem_from
+
+    problem = problem_from(data, spectrum)
+    typer.echo(print_run(problem, method, _parse(values), steps=steps, seed=seed, dtype=dtype, out=out))
+
+
+@app.command()
+def doctor() -> None:
+    """Report what eossim runs on: versions, cores, linear algebra, caches."""
+    from ._doctor import report
+
+    typer.echo(report())
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,136 @@
+"""Verify claims: gather them, test each in every way that fits, in parallel, and report."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from .. import data as datasets
+from .._check import positive_int, unknown
+from .._rule import Rule
+from ..symbolic.claim import Claim
+from ..symbolic.derivation import Derivation, recorded
+from ..symbolic.latex import plain
+from . import checks
+from .measurements import measurement
+from .real_data import on_data
+from .report import Check, Report, Verdict
+from .search import search
+from .subject import Subject
+
+REAL_DATA = ("digits", "diabetes")
+
+
+def verify(
+    claims: str | Rule | Claim | Sequence[str | Rule | Claim] | None = None,
+    *,
+    data: str | Sequence[str] = REAL_DATA,
+    thorough: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+    jobs: int | None = None,
+) -> Report:
+    """Test claims against proof, 50-digit arithmetic, bisection, counterexample search and simulation on real Hessians.
+
+    Args:
+        claims: Nothing for every recorded claim; a claim's name or a pattern (``"sam*"``); a `Rule` of your own, whose derived
+            edge becomes the claim; a `Claim`; or several of these.
+        data: Data sets whose Hessians are used (see `eossim.data.load`).
+        thorough: Ten times the cases.
+        seed: Seed of every random case; the same seed gives the same cases.
+        progress: Show a progress bar.
+        jobs: Processes; one per core by default.
+
+    Returns:
+        A `Report`: prediction and measurement together for every claim. It prints as a table.
+
+    Raises:
+        ValueError: for an unknown claim or data set, with the nearest name.
+    """
+    seed = positive_int("seed", seed, minimum=0)
+    names = (data,) if isinstance(data, str) else tuple(data)
+    for name in names:
+        datasets.load(name)  # an unknown or damaged data set fails before the work starts
+    tasks = _select(claims)
+    effort = 10 if thorough else 1
+    began = time.perf_counter()
+    workers = min(jobs or joblib.cpu_count(), max(1, len(tasks) // 4))
+    stream = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(
+        joblib.delayed(_numbered_verdict)(i, claim, origin, names, effort, seed)
+        for i, (claim, origin) in enumerate(tasks)
+    )
+    bar = tqdm(stream, total=len(tasks), desc="verify", unit="claim", disable=not progress)
+    verdicts = [verdict for _, verdict in sorted(bar, key=lambda pair: pair[0])]
+    return Report(tuple(verdicts), seed, thorough, round(time.perf_counter() - began, 3))
+
+
+def _select(claims: Any) -> list[tuple[Any, Any]]:
+    """Return (claim, derivation) pairs; recorded ones as plain data, which is cheap to send to a process."""
+    rows = [(claim, row) for row in recorded().values() for claim in row["claims"]]
+    if claims is None:
+        return rows
+    if isinstance(claims, str | Path | Rule | Claim):
+        claims = [claims]
+    chosen: list[tuple[Any, Any]] = []
+    for item in claims:
+        if isinstance(item, Claim):
+            chosen.append((item, None))
+        elif isinstance(item, Rule):
+            chosen.append((edge_claim(item), item))
+        else:
+            found = [pair for pair in rows if fnmatch.fnmatch(pair[0]["id"], item) or pair[0]["id"] == f"{item}.edge"]
+            if not found:
+                raise unknown("claim", item, [claim["id"] for claim, _ in rows])
+            chosen += found
+    return chosen
+
+
+def edge_claim(rule: Rule) -> Claim:
+    """Return the claim that a rule's derived edge is its edge."""
+    edge = rule.edge
+    if edge.expression is None:
+        raise ValueError(f"the edge of {rule.name} is a numerical root: there is no closed form to verify")
+    return Claim(
+        id=f"{rule.name}.edge",
+        statement=f"{rule.name} first loses stability at h = {edge.text}",
+        kind="edge",
+        left=edge.expression,
+        domain=edge.domain,
+        rule=rule.name,
+        where=edge.conditions,
+        tight=edge.tight,
+        reference=rule.reference or "derived",
+    )
+
+
+def _numbered_verdict(
+    index: int, claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: int
+) -> tuple[int, Verdict]:
+    return index, _verdict(claim, origin, data, effort, seed)
+
+
+def _verdict(claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: int) -> Verdict:
+    """Test one claim; `origin` is its derivation as plain data, or the user's rule."""
+    claim = claim if isinstance(claim, Claim) else Claim.from_json(claim)
+    derivation = Derivation.from_json(origin) if isinstance(origin, dict) else None
+    subject = Subject(claim, origin) if isinstance(origin, Rule) else Subject.of(claim)
+    rng = np.random.default_rng([seed, *claim.id.encode()])
+    found: list[Check] = [checks.proof(subject, derivation)] if derivation or claim.kind in ("edge", "equality") else []
+    if claim.kind == "measurement":
+        found.append(measurement(subject, rng, 12 * effort))
+    else:
+        found.append(checks.fifty_digits(subject, rng, 200 * effort))
+    if claim.kind == "edge":
+        found.append(checks.bisection(subject, rng, 24 * effort))
+    if claim.kind != "measurement":
+        found.append(search(subject, 60 * effort, seed))
+    if claim.kind == "edge":
+        found += [on_data(subject, name, rng, 3 * effort) for name in data]
+    return Verdict(claim.id, claim.statement, plain(claim.left), claim.domain_text, claim.reference, tuple(found))

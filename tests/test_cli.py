@@ -1,0 +1,91 @@
+import json
+
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+from eossim.cli import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_help_names_every_command():
+    text = run("--help").output
+    for command in ("verify", "edges", "edge", "derive", "simulate", "doctor"):
+        assert command in text
+
+
+def test_edge():
+    result = run("edge", "sam", "eta=0.1", "rho=0.05", "grad_norm=1.3")
+    assert result.exit_code == 0
+    assert float(result.output) == pytest.approx(13.2488094968133745, rel=1e-14)
+    assert run("edge", "alternating_steps", "etas=0.1,0.2").output.strip() == "15"
+    assert run("edge", "gd", "eta=0.1,0.2").output.split() == ["20", "10"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["edge", "sma", "eta=0.1"], 'did you mean "sam"'),
+        (["edge", "gd", "eta"], "NAME=NUMBER"),
+        (["edge", "gd", "eta=fast"], "NAME=NUMBER"),
+        (["edge", "gd", "eta=-1"], "eta = -1"),
+        (["derive", "gdd"], "did you mean"),
+        (["simulate", "--method", "gd", "eta=0.1"], "--data"),
+        (["simulate", "--spectrum", "4,x", "eta=0.1"], "--spectrum"),
+        (["simulate", "--spectrum", "4", "eta=0.1", "--steps", "0"], "steps"),
+        (["simulate", "--spectrum", "4", "eta=0.1", "--out", "missing/run.nc"], "no such folder"),
+        (["simulate", "--data", "digit", "eta=0.1"], "digits"),
+        (["verify", "--claim", "nothing"], "unknown claim"),
+        (["verify", "--json", "missing/report.json"], "no folder"),
+        (["verify", "--html", "report.pdf"], ".json or .html"),
+        (["verify", "--data", "missing.npz"], "missing.npz"),
+    ],
+)
+def test_wrong_input_is_one_clear_line_and_exit_code_2(arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.output
+
+
+def test_edges_table():
+    assert "heavy_ball" in run("edges").output
+    assert run("edges", "--markdown").output.startswith("| method |")
+
+
+def test_derive():
+    assert "sam" in run("derive").output
+    assert "[proved]" in run("derive", "gd").output
+    assert "$$" in run("derive", "gd", "--markdown").output
+    assert r"\section*" in run("derive", "gd", "--latex").output
+
+
+def test_simulate_saves_a_dataset(tmp_path):
+    path = tmp_path / "run.nc"
+    result = run("simulate", "--method", "sam", "--spectrum", "4,1", "eta=0.1", "rho=0.05", "--out", str(path))
+    assert result.exit_code == 0, result.output
+    assert "multiplier" in result.output
+    assert xr.load_dataset(path).attrs["rule"] == "sam"
+    assert run("simulate", "--method", "gd", "--data", "diabetes", "eta=1e-5").exit_code == 0
+    assert "overflows" in run("simulate", "--spectrum", "4", "eta=10", "--steps", "2000").output
+
+
+def test_verify_exit_codes(tmp_path, monkeypatch):
+    path = tmp_path / "report.json"
+    result = run("verify", "--claim", "gd", "--data", "diabetes", "--jobs", "1", "--json", str(path))
+    assert result.exit_code == 0, result.output
+    assert json.loads(path.read_text())["passed"]
+    from eossim.verification import checks
+
+    monkeypatch.setattr(checks, "PRECISION", 0.0)  # no float64 formula equals 50 digits exactly
+    assert run("verify", "--claim", "heavy_ball", "--data", "diabetes", "--jobs", "1").exit_code == 1
+
+
+def test_doctor():
+    text = run("doctor").output
+    assert "numba" in text
+    assert "linear algebra" in text
