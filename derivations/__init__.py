@@ -1,4 +1,7 @@
-"""Derivations: one readable script per result, every step asserted; `python -m derivations` regenerates the formulas."""
+"""Derivations: one readable script per result, every step asserted.
+
+`python -m derivations` regenerates `eossim/formulas/` from them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,25 @@ from importlib import import_module
 
 from eossim.symbolic.derivation import Derivation
 
-SCRIPTS = ("gd",)
+#: In the order of reading.
+SCRIPTS = (
+    "gd",
+    "steps",
+    "schedules",
+    "normalised",
+    "delay",
+    "momentum",
+    "averages",
+    "weight_decay",
+    "adaptive",
+    "sam_edge",
+    "sam_bounds",
+    "sam_momentum",
+    "sam_cycle",
+    "sam_momentum_cycle",
+    "sam_transverse",
+    "sam_valley",
+)
 
 
 def derive_all() -> list[Derivation]:

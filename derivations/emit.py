@@ -20,7 +20,8 @@ from eossim.symbolic.vocabulary import parameter
 
 FORMULAS = Path(eossim.__file__).parent / "formulas"
 
-_EDGES_HEADER = '''"""Edges of the shipped rules, written by ``python -m derivations`` from their derivations; do not edit."""
+_EDGES_HEADER = '''"""Edges of the shipped rules, written by ``python -m derivations`` from their derivations; do not
+edit."""
 
 import numpy as np
 
@@ -84,7 +85,9 @@ def _family_parts(family: Family) -> tuple[dict[str, Interval], sp.Expr]:
     member = family.member(3)
     intervals = {name: member.domain[name] for name in member.hyper}
     intervals[family.structure] = Interval(float(family.smallest), open_low=False)
-    symbols = {n: sp.Symbol(n, integer=True, positive=True) if n == family.structure else parameter(n) for n in intervals}
+    symbols = {
+        n: sp.Symbol(n, integer=True, positive=True) if n == family.structure else parameter(n) for n in intervals
+    }
     return intervals, family.closed_form(**symbols)
 
 
@@ -132,7 +135,9 @@ def _json(value: Any) -> str:
 
 def stale(files: dict[str, str]) -> list[str]:
     """Return the generated files that differ from the committed ones, or have no source any more."""
-    differing = [p for p, text in files.items() if not (FORMULAS / p).exists() or (FORMULAS / p).read_text("utf-8") != text]
+    differing = [
+        p for p, text in files.items() if not (FORMULAS / p).exists() or (FORMULAS / p).read_text("utf-8") != text
+    ]
     kept = {"__init__.py", "kernels/__init__.py"}
     present = {str(p.relative_to(FORMULAS)) for p in FORMULAS.rglob("*") if p.suffix in (".py", ".json")}
     return sorted([*differing, *(present - set(files) - kept)])

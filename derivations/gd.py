@@ -8,7 +8,7 @@ from eossim.rules import gd
 from eossim.symbolic import eta, h, z
 from eossim.symbolic.derivation import Derivation
 
-from .common import edge_claim
+from .common import at, edge_claim
 
 
 def derive() -> list[Derivation]:
@@ -17,12 +17,15 @@ def derive() -> list[Derivation]:
     multiplier = gd.linearization.multiplier
     d.equal("One step multiplies w by 1 - eta h", multiplier, 1 - eta * h)
     d.equal("so the characteristic polynomial is z - (1 - eta h)", gd.linearization.charpoly, z - multiplier)
-    d.equal("It reaches -1 where eta h = 2", multiplier.subs(h, 2 / eta), -1)
-    d.equal("and +1 only at h = 0", multiplier.subs(h, 0), 1)
+    d.equal("It reaches -1 where eta h = 2", at(multiplier, (h, 2 / eta)), -1)
+    d.equal("and +1 only at h = 0", at(multiplier, (h, 0)), 1)
     d.say("For 0 < h < 2/eta the multiplier lies strictly between -1 and 1, so 2/eta is the first loss of stability.")
     d.equal("The derived edge is this value", gd.edge.expression, 2 / eta)
     change = sp.Rational(1, 2) * h * (multiplier**2 - 1)  # per unit w^2
-    d.equal("The loss changes by -(eta h^2/2)(2 - eta h) w^2 a step: it falls below the edge, and only there",
-            change, -eta * h**2 / 2 * (2 - eta * h))
+    d.equal(
+        "The loss changes by -(eta h^2/2)(2 - eta h) w^2 a step: it falls below the edge, and only there",
+        change,
+        -eta * h**2 / 2 * (2 - eta * h),
+    )
     edge_claim(d, gd, 2 / eta)
     return [d]

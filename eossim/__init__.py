@@ -1,7 +1,7 @@
 """eossim: a laboratory for the edge of stability.
 
-A method is written once, as mathematics; its edge, its simulator and its test follow from it. Names load when first used:
-``import eossim`` brings in no computer algebra, plotting or labelled arrays.
+A method is written once, as mathematics; its edge, its simulator and its test follow from it. Names load when first
+used: ``import eossim`` brings in no computer algebra, plotting or labelled arrays.
 """
 
 from __future__ import annotations

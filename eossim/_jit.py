@@ -2,7 +2,8 @@
 
 * ``error_model="numpy"``: division by zero gives inf or nan as in NumPy; the Python model raises, and the check blocks
   vectorisation.
-* no ``fastmath``: it would reassociate sums and make ``isfinite(nan)`` true, and kernels equal NumPy bit for bit without it.
+* no ``fastmath``: it would reassociate sums and make ``isfinite(nan)`` true, and kernels equal NumPy bit for bit
+  without it.
 * ``nogil``: blocks of runs go through kernels on a thread pool.
 * ``cache``: a kernel is a real source file, compiled once a machine and loaded in milliseconds afterwards.
 """

@@ -1,7 +1,8 @@
 """A method written once, as mathematics.
 
-`Rule` declares a method: its hyper-parameters, its state and its update. What follows from it (linearisation, edge, LaTeX,
-NumPy step, compiled kernel) is derived when first asked for, so that naming or binding a rule loads no computer algebra.
+`Rule` declares a method: its hyper-parameters, its state and its update. What follows from it (linearisation, edge,
+LaTeX, NumPy step, compiled kernel) is derived when first asked for, so that naming or binding a rule loads no computer
+algebra.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ class Rule:
 
     Args:
         name: Short identifier, such as ``"sam"``.
-        hyper: Hyper-parameters, as symbols or names. A shared name (``eta``, ``rho``, ``beta``, ...) brings its interval;
-            any other is positive unless `domain` says otherwise or the symbol carries other assumptions.
-        update: The state after one step: a mapping from state symbol to expression, in which every right-hand side reads the
-            values *before* the step. Or a function that returns this mapping, called when the mathematics is first needed.
+        hyper: Hyper-parameters, as symbols or names. A shared name (``eta``, ``rho``, ``beta``, ...) brings its
+            interval; any other is positive unless `domain` says otherwise or the symbol carries other assumptions.
+        update: The state after one step: a mapping from state symbol to expression, in which every right-hand side
+            reads the values *before* the step. Or a function that returns this mapping, called when the mathematics is
+            first needed.
         reference: Where the method or its edge comes from (arXiv number, or "derived").
         summary: One line for tables.
         domain: Intervals of hyper-parameters with names of your own.
@@ -266,7 +268,7 @@ def step_rule(
     reference: str = "",
     domain: Mapping[str, Interval] | None = None,
 ) -> Rule:
-    """Return the rule of a step function: ``step(*states, **hyper)`` is the next state. What `rule` does, names given."""
+    """Return the rule of a step function, ``step(*states, **hyper)`` being the next state: `rule`, with names given."""
     intervals = {p: (domain or {}).get(p, standard(p)) for p in hyper}
 
     def update() -> dict[sp.Symbol, sp.Expr]:
@@ -276,7 +278,7 @@ def step_rule(
         values = step(*symbols, **{p: parameter(p, intervals[p]) for p in hyper})
         return dict(zip(symbols, values if isinstance(values, tuple) else (values,), strict=True))
 
-    summary = (inspect.getdoc(step) or "").strip()
+    summary = (inspect.getdoc(step) or "").partition("\n")[0].strip()
     return Rule(name, hyper, update, reference=reference, summary=summary, domain=intervals)
 
 

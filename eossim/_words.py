@@ -1,7 +1,7 @@
 """The operators that rules are written in, loaded with the computer algebra on their first use.
 
-They stand for the classes of `eossim.symbolic.vocabulary`; a module of rules that imports them from here costs nothing until
-the mathematics of a rule is needed.
+They stand for the classes of `eossim.symbolic.vocabulary`; a module of rules that imports them from here costs nothing
+until the mathematics of a rule is needed.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Entry:
         """Return the edge at checked values: a float, or the broadcast array."""
         from .formulas import edges
 
-        conditions = edges.CONDITIONS.get(self.name, ())
+        conditions: Any = edges.CONDITIONS.get(self.name, ())
         checked = checked_values(f"the edge of {self.name}", self.intervals, self.needs, conditions, values)
         with np.errstate(divide="ignore", invalid="ignore"):  # a branch not taken may be infinite or not real
             result = self.numpy(**{n: checked[n] for n in self.needs})

@@ -1,8 +1,8 @@
 """The shipped methods, each a few lines of mathematics.
 
-Positional parameters are the state (``w`` the iterate), keyword-only parameters the hyper-parameters, the return value is the
-state after one step. Everything else (edge, kernel, test) follows from these lines. Edges marked "derived" were derived for
-this project; ``arXiv`` numbers name where a method's edge was published.
+Positional parameters are the state (``w`` the iterate), keyword-only parameters the hyper-parameters, the return value
+is the state after one step. Everything else (edge, kernel, test) follows from these lines. Edges marked "derived" were
+derived for this project; ``arXiv`` numbers name where a method's edge was published.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ cyclic_steps = Family(
     reference="derived",
     summary="A cycle of n step sizes; one step is one round",
     formula="first h > 0 beyond which |prod_i (1 - etas_i h)| > 1 (numerical root)",
-    latex=r"\min\{h > 0 : |\textstyle\prod_i (1 - \eta_i h)| = 1 \text{, crossing}\}",
+    latex=r"\min\{h > 0 : \lvert\textstyle\prod_i (1 - \eta_i h)\rvert = 1 \text{, crossing}\}",
 )
 
 
@@ -333,7 +333,10 @@ def _ascended_raw(w: Any, rho: Any) -> Any:
 
 @rule("arXiv:2309.12488")
 def sam(w, *, eta, rho):
-    """Sharpness-aware minimisation: the gradient at w + rho g / |g|"""
+    """Sharpness-aware minimisation: the gradient at w + rho g / |g|
+
+    Where the gradient is zero the step is zero (no perturbation); rho = 0 is gradient descent.
+    """
     return w - eta * _ascended(w, rho)
 
 

@@ -58,9 +58,7 @@ def test_data_is_frozen_and_short_to_print():
 
 @pytest.mark.parametrize("name", ["digit", "Digits", "digits.csv"])
 def test_unknown_name(name):
-    with pytest.raises(
-        ValueError, match=r'unknown data set ".*"; did you mean "digits"\? known data sets: digits'
-    ):
+    with pytest.raises(ValueError, match=r'unknown data set ".*"; did you mean "digits"\? known: digits'):
         load(name)
 
 

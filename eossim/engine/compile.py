@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def kernel_module(rule: Rule) -> ModuleType:
     """Return the module with `step`, `diagonal` and `dense` of a rule.
 
-    Shipped rules have theirs in the package. Any other rule is written once to the user's cache, as a source file whose name
-    carries a digest of its content: numba then caches the machine code beside it, for every later process.
+    Shipped rules have theirs in the package. Any other rule is written once to the user's cache, as a source file whose
+    name carries a digest of its content: numba then caches the machine code beside it, for every later process.
     """
     if rule.kernel_module is not None:
         return importlib.import_module(rule.kernel_module)
@@ -31,18 +31,19 @@ def kernel_module(rule: Rule) -> ModuleType:
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
     name = f"eossim_kernel_{rule.name}_{digest}"
     if name not in sys.modules:
-        path = _kernel_directory() / f"{name}.py"
+        path = kernel_directory() / f"{name}.py"
         if not path.exists():
             _write_atomically(path, source)
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
 
 
-def _kernel_directory() -> Path:
+def kernel_directory() -> Path:
     """Return a writable directory: the user's cache (or ``EOSSIM_CACHE``), else a temporary one."""
     import platformdirs
 

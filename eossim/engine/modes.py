@@ -1,12 +1,13 @@
 """The coordinates in which a run is stepped: the eigenbasis where the rule allows it, else the problem's own.
 
-A point is w = origin + basis x. Rules that commute with rotations run in the eigenbasis, where the Hessian is diagonal; frozen
-preconditioners are taken in by y = P^1/2 w, where the rule is a plain one.
+A point is w = origin + basis x. Rules that commute with rotations run in the eigenbasis, where the Hessian is diagonal;
+frozen preconditioners are taken in by y = P^1/2 w, where the rule is a plain one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ class Modes:
     basis: np.ndarray | None
     inverse: np.ndarray | None
     orthogonal: bool
+
+    @cached_property
+    def sharpness(self) -> float:
+        """Largest curvature."""
+        return float(self.curvature.max() if self.curvature.ndim == 1 else np.linalg.eigvalsh(self.curvature)[-1])
 
     def enter(self, points: np.ndarray) -> np.ndarray:
         """Return points, shape (runs, dim), as coordinates, shape (dim, runs)."""
@@ -80,7 +86,7 @@ def modes_of(problem: Any, kernel: Any, preconditioner: np.ndarray | None, shift
         hessian = hessian + shift * np.eye(problem.dim)
         minimizer = np.linalg.solve(hessian, problem.hessian() @ minimizer)
     forth, back = (None, None) if root is None else root
-    if root is not None:
+    if forth is not None:
         hessian = _sandwich(forth, hessian)
     if dense:
         basis, inverse, curvature = forth, back, np.ascontiguousarray(hessian)
@@ -113,7 +119,7 @@ def _placed(
     *,
     orthogonal: bool,
 ) -> Modes:
-    """Put the origin at the minimiser, or, for a rule that distinguishes the origin, leave it and carry the linear term."""
+    """Put the origin at the minimiser; for a rule that distinguishes the origin, leave it and carry the linear term."""
     zero = np.zeros(minimizer.shape)
     if not kernel.CENTRED:
         return Modes(curvature, zero, minimizer, basis, inverse, orthogonal)

@@ -21,19 +21,20 @@ class Record:
 
     Args:
         every: Keep every so many steps (0 and the last one included). An even stride sees one side of a period-2
-            oscillation only, and warns. Without `every` and `at`: all steps of a run of up to 2000, else some 500 pairs of
-            neighbouring steps, so that both sides of the oscillation are seen.
+            oscillation only, and warns. Without `every` and `at`: all steps of a run of up to 2000, else some 500 pairs
+            of neighbouring steps, so that both sides of the oscillation are seen.
         at: Keep these steps, increasing, between 0 and the number of steps.
-        what: Any of ``loss``; ``grad_norm``; ``w`` (the iterate); ``sharpness`` (largest eigenvalue of the Hessian);
-            ``edge`` (of the rule, at the state); ``alignment`` (part of the gradient in the top eigenspace, between 0 and
-            1); ``multiplier`` (factor of the gradient along the top eigenvector over the last step; nan at step 0).
+        what: Any of ``loss``; ``grad_norm``; ``w`` (the iterate); ``sharpness`` (largest eigenvalue of the Hessian, of
+            the preconditioned one for a preconditioned rule); ``edge`` (of the rule, at the state); ``alignment``
+            (part of the gradient in the top eigenspace, between 0 and 1); ``multiplier`` (factor of the gradient along
+            the top eigenvector over the last step; nan at step 0). Nothing at all leaves ``diverged_at``.
 
     Raises:
         ValueError: for an unknown quantity, both `every` and `at`, or steps out of order.
     """
 
     every: int | None = None
-    at: Sequence[int] | None = None
+    at: Sequence[int] | np.ndarray | None = None
     what: Sequence[str] = ("loss", "grad_norm")
 
     def __post_init__(self) -> None:

@@ -41,7 +41,10 @@ def reference(
         with np.errstate(all="ignore"):
             for p, stop in enumerate(stops):
                 for _ in range(done, stop):
-                    following = kernel.step(*states, grad=gradient, norm=sequential_norm, **names)
+                    # A delay hands an old state on as it is: read all of them before the first is written.
+                    following = [
+                        np.array(v) for v in kernel.step(*states, grad=gradient, norm=sequential_norm, **names)
+                    ]
                     for array, value in zip(states, following, strict=True):
                         array[...] = value
                 done = stop
@@ -57,14 +60,25 @@ def quadratic_gradient(
     if curvature.ndim == 1:
         column, offset = curvature[:, None], linear[:, None]
         return (lambda x: column * x - offset) if centred else (lambda x: column * x)
-    from scipy.linalg import blas  # slow to import, and only the oracle of the dense kernels needs it
-
-    gemm = blas.dgemm if curvature.dtype == np.float64 else blas.sgemm
+    multiply = _blas_product if curvature.dtype == np.float64 else _product_in_order
     offset = linear[:, None]
 
     def gradient(x: np.ndarray) -> np.ndarray:
-        # C-ordered H @ X is the Fortran-ordered X^T H^T: the call that the compiled product makes.
-        product = gemm(1.0, np.ascontiguousarray(x).T, curvature.T).T
+        product = multiply(curvature, x)
         return product - offset if centred else product
 
     return gradient
+
+
+def _blas_product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    from scipy.linalg import blas  # slow to import, and only the oracle of the dense kernels needs it
+
+    # C-ordered H @ X is the Fortran-ordered X^T H^T: the call that the compiled product makes.
+    return blas.dgemm(1.0, np.ascontiguousarray(columns).T, matrix.T).T
+
+
+def _product_in_order(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    total = np.zeros_like(columns)
+    for k, row in enumerate(columns):
+        total += matrix[:, k, None] * row
+    return total

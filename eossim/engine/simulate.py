@@ -7,12 +7,13 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._check import choice, finite_array, positive_int
-from .blocks import Stepper, block_width, compiled, over_blocks
+from .blocks import Stepper, available_cores, block_width, compiled, load_product_library, over_blocks
 from .method import Method
 from .modes import LANES, Modes, modes_of
 from .observe import Observer
@@ -47,14 +48,15 @@ def simulate(
         record: Which steps and quantities to keep; by default loss and gradient norm.
         seed: Seed of everything random.
         dtype: ``"float64"`` or ``"float32"``: the arithmetic of the steps. What is recorded is float64.
-        engine: ``"auto"`` takes the eigenbasis and the fused diagonal kernel where the rule commutes with rotations, else the
-            dense kernel. ``"diagonal"``, ``"dense"`` and ``"reference"`` (NumPy, the oracle of the tests) force one.
+        engine: ``"auto"`` takes the eigenbasis and the fused diagonal kernel where the rule commutes with rotations,
+            else the dense kernel. ``"diagonal"``, ``"dense"`` and ``"reference"`` (NumPy, the oracle of the tests)
+            force one.
         threads: Threads over blocks of runs; all cores by default. Results do not depend on it.
 
     Returns:
-        Dataset with dimensions ``run, step[, coord]``, the hyper-parameters as coordinates of ``run``, ``diverged_at`` (first
-        step at which the iterate is not finite, -1 if none), and in ``attrs`` what is needed to run it again. Save it with
-        ``.to_netcdf(path)``, load it with ``xarray.load_dataset(path)``.
+        Dataset with dimensions ``run, step[, coord]``, the hyper-parameters as coordinates of ``run``, ``diverged_at``
+        (first step at which the iterate is not finite, -1 if none), and in ``attrs`` what is needed to run it again.
+        Save it with ``.to_netcdf(path)``, load it with ``xarray.load_dataset(path)``.
 
     Raises:
         ValueError: for shapes that do not fit, non-finite starts, ``steps < 1``, or an engine that the rule cannot use.
@@ -62,6 +64,7 @@ def simulate(
     if not isinstance(method, Method):
         raise TypeError(f"method must be a rule with bound hyper-parameters, such as gd(eta=0.1), got {method!r}")
     steps = positive_int("steps", steps)
+    threads = available_cores() if threads is None else positive_int("threads", threads)
     numeric = np.dtype(choice("dtype", dtype, ("float64", "float32")))
     record = record or Record()
     kernel = method.rule.kernel
@@ -70,13 +73,16 @@ def simulate(
     hyper = {n: np.broadcast_to(v, (starts.shape[0],)).copy() for n, v in method.values.items()}
     points = record.points(steps)
     began, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
-    observer = Observer(problem, method, record.what, points, starts.shape[0], hyper)
+    observer = Observer(problem, method, record.what, points, steps, starts.shape[0], hyper)
     diverged = np.full(starts.shape[0], -1, dtype=np.int64)
 
+    if engine == "dense":
+        load_product_library()
     for shift, members in _groups(kernel, hyper, starts.shape[0]):
         modes = modes_of(problem, kernel, method.preconditioner, shift, dense=engine == "dense")
-        group = _Group(kernel, modes, engine, numeric, hyper, starts, members, observer.stops(steps))
-        over_blocks(lambda first, last, g=group: g.run(first, last, observer, diverged), members.size, group.width, threads)
+        group = _Group(kernel, modes, engine, numeric, hyper, starts, members, observer.stops, threads)
+        task = partial(group.run, observer=observer, diverged=diverged)
+        over_blocks(task, members.size, group.width, threads)
     return observer.dataset(
         diverged,
         {
@@ -105,13 +111,14 @@ class _Group:
     starts: np.ndarray
     members: np.ndarray
     stops: np.ndarray
+    threads: int
 
     @property
     def width(self) -> int:
         """Runs in a block."""
-        return block_width(
-            self.starts.shape[1], len(self.kernel.STATE), self.dtype.itemsize, dense=self.modes.curvature.ndim == 2
-        )
+        share = -(-self.members.size // self.threads)
+        dim, states = self.starts.shape[1], len(self.kernel.STATE)
+        return block_width(dim, states, self.dtype.itemsize, share, dense=self.modes.curvature.ndim == 2)
 
     def run(self, first: int, last: int, observer: Observer, diverged: np.ndarray) -> None:
         """Step one block; lanes beyond its last run repeat that run, so that every product has one shape."""
@@ -145,7 +152,9 @@ def _engine(asked: str, problem: Any, method: Method) -> str:
     kernel = method.rule.kernel
     needs_own_axes = not kernel.ROTATION_EQUIVARIANT and not problem.is_diagonal
     if asked in ("diagonal", "reference") and needs_own_axes:
-        raise ValueError(f"{method.rule.name} does not commute with rotations: on a dense Hessian it needs engine='dense'")
+        raise ValueError(
+            f"{method.rule.name} does not commute with rotations: on a dense Hessian it needs engine='dense'"
+        )
     if asked == "dense" and kernel.MODEWISE:
         raise ValueError(f"{method.rule.name} is implicit: it runs in the eigenbasis only (engine='diagonal')")
     if asked != "auto":
@@ -156,8 +165,12 @@ def _engine(asked: str, problem: Any, method: Method) -> str:
 def _starts(dim: int, w0: Any, runs: int, seed: int) -> np.ndarray:
     """Return starts, shape (runs, dim)."""
     if w0 is None:
-        streams = np.random.SeedSequence(positive_int("seed", seed, minimum=0)).spawn(runs)
-        return np.stack([np.random.default_rng(s).standard_normal(dim) for s in streams])
+        entropy = positive_int("seed", seed, minimum=0)
+        starts = np.empty((runs, dim))
+        for run, start in enumerate(starts):  # the children of SeedSequence(seed).spawn(runs), one at a time
+            stream = np.random.SeedSequence(entropy, spawn_key=(run,))
+            np.random.default_rng(stream).standard_normal(out=start)
+        return starts
     starts = finite_array("w0", w0, ndim=(1, 2), dtype=np.float64)
     if starts.shape[-1] != dim:
         raise ValueError(f"w0 must have shape ({dim},) or (runs, {dim}), got {starts.shape}")
@@ -181,4 +194,6 @@ def _versions() -> str:
 
     from .. import __version__
 
-    return f"eossim {__version__}, numpy {np.__version__}, numba {numba.__version__}, python {platform.python_version()}"
+    return (
+        f"eossim {__version__}, numpy {np.__version__}, numba {numba.__version__}, python {platform.python_version()}"
+    )

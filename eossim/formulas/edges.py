@@ -1,4 +1,5 @@
-"""Edges of the shipped rules, written by ``python -m derivations`` from their derivations; do not edit."""
+"""Edges of the shipped rules, written by ``python -m derivations`` from their derivations; do not
+edit."""
 
 import numpy as np
 

@@ -87,7 +87,7 @@ def trajectories(eta: float = 0.3, rho: float = 0.05, steps: int = 60) -> tuple[
 
 
 def edge_against_grad_norm(eta: float = 0.1, rhos: Sequence[float] = (0.01, 0.05, 0.2)) -> tuple[Figure, Numbers]:
-    """Draw SAM's edge against the gradient norm for several radii, with 2/eta, and late states of simulated runs on it."""
+    """Draw SAM's edge against the gradient norm for several radii, with 2/eta and the late states of simulated runs."""
     norms = np.geomspace(1e-4, 1e4, 161)
     figure, axis = new_figure(height=3.4)
     numbers: Numbers = {"grad_norm": norms}

@@ -21,7 +21,7 @@ COLORS = {
     "muted": "#888888",
 }
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -32,9 +32,7 @@ class LeastSquares(Quadratic):
         ValueError: If an argument has a wrong shape, is not finite, or `loss_scale <= 0`.
     """
 
-    def __init__(
-        self, X: ArrayLike, y: ArrayLike, *, normalize: bool = True, loss_scale: float = 0.5
-    ) -> None:
+    def __init__(self, X: ArrayLike, y: ArrayLike, *, normalize: bool = True, loss_scale: float = 0.5) -> None:
         inputs = finite_array("X", X, ndim=2, dtype=np.float64)
         n, dim = inputs.shape
         targets = finite_array("y", y, shape=(n,), dtype=np.float64)

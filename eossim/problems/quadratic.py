@@ -40,9 +40,7 @@ class Quadratic:
         self._offset = 0.0
 
     @classmethod
-    def from_spectrum(
-        cls, eigenvalues: ArrayLike, *, seed: int = 0, minimizer: ArrayLike | None = None
-    ) -> "Quadratic":
+    def from_spectrum(cls, eigenvalues: ArrayLike, *, seed: int = 0, minimizer: ArrayLike | None = None) -> "Quadratic":
         """Return a dense problem with the given eigenvalues in a random basis.
 
         H = Q diag(λ) Qᵀ with Q Haar-distributed on the orthogonal group: the Q factor of a Gaussian matrix,

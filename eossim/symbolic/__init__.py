@@ -1,4 +1,4 @@
-"""Methods as mathematics: the words of a rule, its linearisation, its edge, and what is emitted from it (sympy only)."""
+"""Methods as mathematics: the words of a rule, its linearisation, its edge, and what is emitted from it (sympy)."""
 
 from .._rule import Family, Rule, rule
 from .edge import Edge

@@ -14,8 +14,8 @@ def derive(rule: str | Rule) -> Derivation:
     """Return a derivation, each of its identities proved.
 
     Args:
-        rule: Name of a recorded derivation, name of a shipped rule (the recorded derivation of its edge), or a rule of your
-            own, for which the steps are written from its linearisation.
+        rule: Name of a recorded derivation, name of a shipped rule (the recorded derivation of its edge), or a rule of
+            your own, for which the steps are written from its linearisation.
 
     Raises:
         ValueError: for an unknown name, with the nearest one.
@@ -72,6 +72,7 @@ def derive_edge(rule: Rule) -> Derivation:
             0,
         )
     d.say(
-        "That this is the first loss of stability is checked against the spectral radius at random points of the domain."
+        "That this is the first loss of stability is checked against the spectral radius at random points of the "
+        "domain."
     )
     return d

@@ -23,8 +23,8 @@ class Claim:
         id: Dotted identifier, such as ``"sam.edge"``.
         statement: One sentence.
         kind: ``"edge"``: `left` is the edge of `rule`. ``"equality"``: `left` equals `right` on the domain.
-            ``"inequality"``: `left` is at most `right` on the domain. ``"measurement"``: `left` is what `measured_by` reads
-            off a simulation of `rule`.
+            ``"inequality"``: `left` is at most `right` on the domain. ``"measurement"``: `left` is what `measured_by`
+            reads off a simulation of `rule`.
         left: Expression in the symbols of the domain.
         right: The other side, for equalities and inequalities.
         rule: Rule name, for edges and measurements.

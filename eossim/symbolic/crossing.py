@@ -1,9 +1,9 @@
 """The first loss of stability: which root of the characteristic polynomial reaches the unit circle first, and where.
 
-Jury's critical conditions: a real polynomial p of degree n has a root at z = 1 iff p(1) = 0, at z = -1 iff p(-1) = 0, and a
-complex pair on the circle only if det(X - Y) = 0, with X triangular Toeplitz and Y Hankel in its coefficients (Jury 1964).
-Their factors give candidate edges in closed form. Which candidate comes first, and whether it is a crossing and not a
-contact, is settled against the spectral radius at random points of the domain.
+Jury's critical conditions: a real polynomial p of degree n has a root at z = 1 iff p(1) = 0, at z = -1 iff p(-1) = 0,
+and a complex pair on the circle only if det(X - Y) = 0, with X triangular Toeplitz and Y Hankel in its coefficients
+(Jury 1964). Their factors give candidate edges in closed form. Which candidate comes first, and whether it is a
+crossing and not a contact, is settled against the spectral radius at random points of the domain.
 """
 
 from __future__ import annotations
@@ -57,10 +57,7 @@ class Crossing:
     def condition(self, kind: str) -> sp.Expr:
         """Return the polynomial in the variable that vanishes where a root of this kind is on the unit circle."""
         p = self.rule.linearization.charpoly
-        if kind == "complex":
-            value = _jury_determinant(sp.Poly(p, z).all_coeffs())
-        else:
-            value = p.subs(z, sp.Integer(kind))
+        value = _jury_determinant(sp.Poly(p, z).all_coeffs()) if kind == "complex" else p.subs(z, sp.Integer(kind))
         numerator = sp.numer(sp.together(value))
         factors = [f for f, _ in sp.factor_list(numerator)[1] if f.has(self.variable) and f != self.variable]
         return sp.Mul(*factors)
@@ -121,8 +118,8 @@ class Crossing:
 def first_crossing(rule: Rule, variable: str) -> Edge:
     """Return where `rule` first loses stability as `variable` (``"h"`` or ``"eta"``) grows from zero.
 
-    A closed form is returned when one candidate, or the first of several, agrees with the spectral radius at every sample;
-    otherwise the edge is the numerical root of the exact conditions, and says so.
+    A closed form is returned when one candidate, or the first of several, agrees with the spectral radius at every
+    sample; otherwise the edge is the numerical root of the exact conditions, and says so.
     """
     crossing = Crossing(rule, variable)
     sample = crossing.samples[0]
@@ -170,7 +167,7 @@ def _select(candidates: list[Candidate], points: list[tuple[dict[sp.Symbol, Any]
     sometimes = [i for i in used if i not in always]
     if len(sometimes) == 1 and len(always) == 1:
         first, rest = candidates[sometimes[0]], candidates[always[0]]
-        return sp.Piecewise((first.expression, first.real_if >= 0), (rest.expression, True))
+        return sp.Piecewise((first.expression, sp.Ge(first.real_if, 0)), (rest.expression, True))
     return None
 
 

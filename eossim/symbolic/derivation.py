@@ -143,6 +143,7 @@ def _escape(text: str) -> str:
 
 def is_zero(expression: sp.Expr) -> bool:
     """Whether an expression is proved to vanish, by the cheapest method that shows it."""
+    expression = expression.doit()  # a step may show what is inserted where, as an unevaluated Subs
     for simplify in (sp.expand, lambda e: sp.factor(sp.together(e)), sp.radsimp, sp.simplify):
         if simplify(expression) == 0:
             return True

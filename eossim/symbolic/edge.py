@@ -27,8 +27,8 @@ class Edge:
         variable: ``"h"`` (curvature) or ``"eta"`` (critical step size).
         expression: Closed form as derived; None when the edge is a numerical root of the exact conditions.
         stable: The closed form rewritten so that it does not cancel.
-        crossing: How the multiplier leaves the unit circle: ``"-1"``, ``"+1"``, ``"complex"``; several when it depends on
-            the hyper-parameters; none when it never leaves.
+        crossing: How the multiplier leaves the unit circle: ``"-1"``, ``"+1"``, ``"complex"``; several when it depends
+            on the hyper-parameters; none when it never leaves.
         domain: Intervals of hyper-parameters and frozen quantities.
         conditions: Expressions that must be positive for the edge to exist.
         frozen: Names of the frozen quantities; the edge depends on the state through them.
@@ -115,7 +115,7 @@ class Edge:
         return np.broadcast_to(result, shape).copy() if shape else float(result)
 
     def check(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Return the values as arrays inside the domain; hyper-parameters that the formula does not use may be left out."""
+        """Return the values as arrays inside the domain; what the formula does not use may be left out."""
         return checked_values(f"the edge of {self.rule}", self.domain, self.needs, self.margins, values)
 
     @property

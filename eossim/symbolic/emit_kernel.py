@@ -1,7 +1,7 @@
 """Write a program as Python source: a NumPy step, a fused kernel for diagonal curvature, and one for a dense Hessian.
 
-All three print the same assignments in the same order, so that they round alike. Sums over coordinates run from the first to
-the last. Runs are the innermost loop: they become the SIMD lanes.
+All three print the same assignments in the same order, so that they round alike. Sums over coordinates run from the
+first to the last. Runs are the innermost loop: they become the SIMD lanes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ HEADER = '''"""Step of `{name}`, written by eossim from the rule; do not edit.""
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = {states!r}
 HYPER = {hyper!r}
@@ -32,9 +33,10 @@ SHIFT = {shift!r}
 '''
 
 #: Names that the generated functions use themselves, besides those that end in an underscore.
-_RESERVED = frozenset(
-    ["np", "kernel", "step", "diagonal", "dense", "grad", "norm", "curvature", "hessian", "linear", "stops", "kept", "dim", "runs", "zero", "done", "p", "i", "r", "h"]
-)
+_RESERVED = {
+    *("np", "kernel", "product", "step", "diagonal", "dense", "grad", "norm", "curvature", "hessian", "linear"),
+    *("stops", "kept", "dim", "runs", "zero", "done", "p", "i", "r", "h"),
+}
 
 
 def kernel_source(program: Program) -> str:
@@ -106,7 +108,7 @@ def _fused(program: Program, *, dense: bool) -> str:
                 point = f"{op.target}at"
                 store = f"{point}[i, r] = {printer.local(op.value)}"
                 step += _coordinate_loop(program, [op.value], [store], printer, dense)
-            step.append(f"np.dot({curvature}, {point}, {op.target})")
+            step.append(f"product({curvature}, {point}, {op.target})")
         elif op.kind == NORM:
             step.append(f"{op.target}[:] = zero")
             square = f"{printer.local(op.value)} * {printer.local(op.value)}"
@@ -267,7 +269,7 @@ class _Printer:
         raise ValueError(f"rule {self.program.name}: the power {expression} cannot be compiled")
 
     def _reciprocal(self, divisor: sp.Expr) -> str:
-        """One over a value; over a norm that is zero it is zero, so that a vanishing gradient means a vanishing step."""
+        """One over a value; zero over a norm of zero, so that a vanishing gradient means a vanishing step."""
         one = "w.dtype.type(1.0)"
         value = self._factor(divisor)
         is_norm = any(op.kind == NORM and op.target in divisor.free_symbols for op in self.program.ops)

@@ -50,6 +50,10 @@ class _Plain(StrPrinter):
     def __init__(self) -> None:
         super().__init__({"order": "rev-lex"})
 
+    def _print_Subs(self, expr: sp.Subs) -> str:
+        at = ", ".join(f"{s} = {self._print(v)}" for s, v in zip(expr.variables, expr.point, strict=True))
+        return f"[{self._print(expr.expr)}] at {at}"
+
     def _print_ComplexRootOf(self, expr: sp.Expr) -> str:
         return f"{float(expr):.12g}"
 

@@ -1,8 +1,8 @@
 """A rule on one mode of a quadratic: linear once its norms are frozen.
 
-On L = h w^2 / 2 the gradient at x is h x. A norm of the full gradient is not a function of one mode: it enters as a frozen,
-positive quantity (``grad_norm``), which makes the edge state-dependent. Methods that are linear in the gradient with scalar
-coefficients decouple in the eigenbasis of H, so one mode says it all.
+On L = h w^2 / 2 the gradient at x is h x. A norm of the full gradient is not a function of one mode: it enters as a
+frozen, positive quantity (``grad_norm``), which makes the edge state-dependent. Methods that are linear in the gradient
+with scalar coefficients decouple in the eigenbasis of H, so one mode says it all.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ def linearize(rule: Rule) -> Linearization:
 def resting_state(rule: Rule) -> tuple[bool, tuple[bool, ...]]:
     """Return whether a minimiser at 1 is a fixed point, and which state variables are iterates there.
 
-    With the minimum moved to 1, ``w = 1`` stays put under a rule that commutes with translations; weight decay breaks this.
-    A state variable that then rests at 1 is a copy of an iterate (and starts at w0); any other is a buffer (starts at 0).
+    With the minimum moved to 1, ``w = 1`` stays put under a rule that commutes with translations; weight decay breaks
+    this. A state variable that then rests at 1 is a copy of an iterate (and starts at w0); any other is a buffer
+    (starts at 0).
     """
     states = tuple(rule.update)
     updates = [sp.expand(e.subs(states[0], 1)) for e in _Mode(rule, origin=1).updates]

@@ -1,8 +1,8 @@
 """Lower a rule to a straight-line program: the one form from which the NumPy step and the compiled kernels are written.
 
-Two levels: a *run* value is one number per run (hyper-parameters, norms and what follows from them), a *coordinate* value is
-one number per coordinate and run. Products are split so that run factors are computed once, outside the loop over
-coordinates. Both targets print the same program, so they round alike.
+Two levels: a *run* value is one number per run (hyper-parameters, norms and what follows from them), a *coordinate*
+value is one number per coordinate and run. Products are split so that run factors are computed once, outside the loop
+over coordinates. Both targets print the same program, so they round alike.
 """
 
 from __future__ import annotations
@@ -142,6 +142,8 @@ class _Lowering:
             return sp.Add(*([] if shared == 0 else [self.run_value(shared)]), *own)
         if expression.is_Pow:
             return sp.Pow(self.hoist(expression.base), expression.exp)
+        if expression.has(sp.Piecewise):
+            raise ValueError(f"rule {self.rule.name}: Piecewise cannot be compiled; use Min, Max, Abs and sign")
         return expression.func(*map(self.hoist, expression.args))
 
     def run_value(self, expression: sp.Expr) -> sp.Symbol:

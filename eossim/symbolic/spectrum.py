@@ -45,7 +45,8 @@ class Spectrum:
     def first_instability(self, point: Mapping[Any, Any], conditions: Mapping[str, sp.Expr]) -> tuple[str, float]:
         """Return kind and value of the first crossing at one point of the domain.
 
-        Candidates are the positive roots of the exact conditions; the first one beyond which the radius exceeds 1 is it.
+        Candidates are the positive roots of the exact conditions; the first one beyond which the radius exceeds 1 is
+        it.
 
         Returns:
             ``(kind, value)``; ``("", inf)`` when there is none, ``("", 0.0)`` when nothing is stable.

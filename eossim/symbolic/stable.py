@@ -1,8 +1,8 @@
 """Rewriting an edge so that it neither cancels nor looks odd.
 
-Quadratic roots are written with the discriminant in the denominator, 2 h0 / (1 + sqrt(1 + u)): the textbook form subtracts
-nearly equal numbers when the gradient norm is large. Polynomials in hyper-parameters of the unit interval are written in the
-Bernstein basis, whose coefficients are their values at the corners: ``1 + beta - 2 beta nu`` becomes
+Quadratic roots are written with the discriminant in the denominator, 2 h0 / (1 + sqrt(1 + u)): the textbook form
+subtracts nearly equal numbers when the gradient norm is large. Polynomials in hyper-parameters of the unit interval are
+written in the Bernstein basis, whose coefficients are their values at the corners: ``1 + beta - 2 beta nu`` becomes
 ``(1 - beta) + 2 beta (1 - nu)``, a sum of terms of one sign.
 """
 

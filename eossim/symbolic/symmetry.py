@@ -1,7 +1,8 @@
 """Which changes of coordinates a step commutes with: rotations, and translations of the minimum.
 
-A rule that commutes with both runs in the eigenbasis with its origin at the minimiser, where a step is cheapest and rounds best. The
-test reads the expressions: a value that is not seen to commute is stepped in the problem's own coordinates, which is always right.
+A rule that commutes with both runs in the eigenbasis with its origin at the minimiser, where a step is cheapest and
+rounds best. The test reads the expressions: a rule that is not seen to commute is stepped in the problem's own
+coordinates, which is always right.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def commutes_with_rotations(update: Mapping[sp.Symbol, sp.Expr]) -> bool:
 
 
 def commutes_with_translations(update: Mapping[sp.Symbol, sp.Expr], iterates: Mapping[sp.Symbol, bool]) -> bool:
-    """Return whether moving the minimum and every iterate by one vector moves the next iterates by it, and no buffer."""
+    """Return whether moving the minimum and all iterates by one vector moves the next iterates by it, and no buffer."""
     weights = {s: sp.Integer(int(is_iterate)) for s, is_iterate in iterates.items()}
     for state, expression in update.items():
         weight = _weight(expression, weights)

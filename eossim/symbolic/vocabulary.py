@@ -1,8 +1,9 @@
 """The words a rule is written in.
 
-``w`` is the iterate, ``m`` a buffer; ``grad(x)`` the gradient at ``x``, ``norm(x)`` the Euclidean norm over all coordinates
-of one run, ``precond(x)`` the frozen preconditioner applied to ``x`` (P^-1 x), and ``upcoming(w)`` the value that ``w`` has
-*after* the step (implicit methods). Hyper-parameters are symbols whose assumptions follow from their interval.
+``w`` is the iterate, ``m`` a buffer; ``grad(x)`` the gradient at ``x``, ``norm(x)`` the Euclidean norm over all
+coordinates of one run, ``precond(x)`` the frozen preconditioner applied to ``x`` (P^-1 x), and ``upcoming(w)`` the
+value that ``w`` has *after* the step (implicit methods). Hyper-parameters are symbols whose assumptions follow from
+their interval.
 """
 
 from __future__ import annotations

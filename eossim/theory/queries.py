@@ -37,7 +37,8 @@ def edge(method: Method, **values: Any) -> Any:
 
     Args:
         method: Name in the catalogue (see `edges`), or a rule of your own.
-        **values: Hyper-parameters, and the frozen quantities that the edge needs (``grad_norm`` for SAM). Arrays broadcast.
+        **values: Hyper-parameters, and the frozen quantities that the edge needs (``grad_norm`` for SAM). Arrays
+            broadcast.
 
     Returns:
         A float, or the broadcast array. Units: those of the Hessian of the loss.
@@ -90,8 +91,9 @@ def critical_step_size(
 
     Args:
         method: Name or rule with hyper-parameter ``eta``.
-        curvature: A curvature h > 0, a 1-D array of such, or a symmetric Hessian, shape (dim, dim): then its top eigenvalue
-            counts (that of P^-1/2 H P^-1/2 with `P` or `nu_hat`), and a Hessian with a negative eigenvalue gives 0.
+        curvature: A curvature h > 0, a 1-D array of such, or a symmetric Hessian, shape (dim, dim): then its top
+            eigenvalue counts (that of P^-1/2 H P^-1/2 with `P` or `nu_hat`), and a Hessian with a negative eigenvalue
+            gives 0.
         P: Preconditioner, as diagonal or matrix.
         nu_hat: Second moment, instead of `P`: P = diag(sqrt(nu_hat) + eps).
         eps: Added outside the root.
@@ -151,7 +153,7 @@ def preconditioned_sharpness(hessian: Any, *, P: Any = None, nu_hat: Any = None,
 
 
 def preconditioned_spectrum(hessian: Any, *, P: Any, nu_hat: Any, eps: float, shift: float = 0.0) -> np.ndarray:
-    """Return the eigenvalues of P^-1/2 (H + shift I) P^-1/2, ascending; P = I when neither `P` nor `nu_hat` is given."""
+    """Return the eigenvalues of P^-1/2 (H + shift I) P^-1/2, ascending; P = I without `P` and `nu_hat`."""
     import scipy.linalg
 
     matrix = finite_array("hessian", hessian, ndim=(1, 2), dtype=np.float64)

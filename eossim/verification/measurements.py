@@ -1,7 +1,7 @@
 """Measurements by name: what a simulation of the literal step shows, to be held against a prediction.
 
-Every measurement takes the subject and values of its domain, one array per name, and returns one number per case. States are
-stepped with the emitted NumPy step; cases are its runs.
+Every measurement takes the subject and values of its domain, one array per name, and returns one number per case.
+States are stepped with the emitted NumPy step; cases are its runs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def measurement(subject: Subject, rng: np.random.Generator, cases: int) -> Check
     measured = MEASUREMENTS[name](subject, values)
     predicted = np.array([float(subject.exact({n: v[i] for n, v in values.items()}, 20)[0]) for i in range(cases)])
     with np.errstate(invalid="ignore"):
-        errors = np.abs(measured - predicted) / np.maximum(np.abs(predicted), 1e-3)
+        errors = np.abs(measured - predicted) / np.abs(predicted)
     errors = np.where(np.isnan(errors), np.inf, errors)
     worst = int(np.argmax(errors))
     where = ", ".join(f"{n}={v[worst]:.6g}" for n, v in values.items())
@@ -96,7 +96,7 @@ def divergence_boundary(subject: Subject, values: Values) -> np.ndarray:
     low, high = np.zeros(count), 8 / values["eta"]
     for _ in range(60):
         h = (low + high) / 2
-        late = _step(subject, values, _start(subject, far[None, :]), lambda x, h=h: h * x, 40)[0][0]
+        late = _step(subject, values, _start(subject, far[None, :]), _line({"h": h}), 40)[0][0]
         escapes = ~(np.abs(late) <= far)
         low, high = np.where(escapes, low, h), np.where(escapes, h, high)
     return high

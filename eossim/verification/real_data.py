@@ -16,7 +16,8 @@ from .checks import claimed
 from .report import Check
 from .subject import Subject
 
-#: How far from the edge the top curvature is placed, how long the run then is, and over how many steps amplitudes are read.
+#: How far from the edge the top curvature is placed, how long the run then is, and over how many steps amplitudes are
+#: read.
 _GAP, _STEPS, _WINDOW = 0.01, 6000, 500
 
 
@@ -24,8 +25,9 @@ def on_data(subject: Subject, name: str, rng: np.random.Generator, cases: int) -
     """Place the edge just above and just below the top curvature of a data set and watch the top component.
 
     Linear rules: the component along the top eigenvector must shrink below the edge and grow above it, over a long run.
-    State-dependent rules without memory: its factor in the first step must be -1 at the edge, smaller in size below, larger
-    above. State-dependent rules with memory settle on the period-2 orbit: the late edge must equal the top curvature.
+    State-dependent rules without memory: its factor in the first step must be -1 at the edge, smaller in size below,
+    larger above. State-dependent rules with memory settle on the period-2 orbit: the late edge must equal the top
+    curvature.
     """
     rule = subject.rule
     assert rule is not None
@@ -131,7 +133,7 @@ def _never_unstable(subject: Subject, name: str, hessian: np.ndarray, rng: np.ra
 def _metric(
     subject: Subject, hessian: np.ndarray, point: dict[str, float], rng: np.random.Generator
 ) -> tuple[dict[str, Any], float, np.ndarray]:
-    """Return the preconditioner to bind, the top curvature in its metric, and the functional that reads its mode off w."""
+    """Return the preconditioner to bind, the top curvature in its metric, and the functional that reads its mode."""
     kernel = subject.rule.kernel  # type: ignore[union-attr]
     if not kernel.PRECONDITIONED:
         values, vectors = np.linalg.eigh(hessian)

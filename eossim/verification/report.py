@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -127,6 +128,11 @@ class Report:
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         failures = [f"{v.claim}: {text}" for v in self.verdicts for text in v.failures]
         return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", *failures, self.summary])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{c}</th>" for c in COLUMNS)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in self.rows)
+        return f"<p>{html.escape(self.summary)}</p><table><tr>{head}</tr>{body}</table>"
 
     def to_json(self) -> str:
         """Return everything as JSON; numbers that are not finite are null."""

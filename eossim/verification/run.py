@@ -40,8 +40,8 @@ def verify(
     """Test claims against proof, 50-digit arithmetic, bisection, counterexample search and simulation on real Hessians.
 
     Args:
-        claims: Nothing for every recorded claim; a claim's name or a pattern (``"sam*"``); a `Rule` of your own, whose derived
-            edge becomes the claim; a `Claim`; or several of these.
+        claims: Nothing for every recorded claim; a claim's name or a pattern (``"sam*"``); a `Rule` of your own, whose
+            derived edge becomes the claim; a `Claim`; or several of these.
         data: Data sets whose Hessians are used (see `eossim.data.load`).
         thorough: Ten times the cases.
         seed: Seed of every random case; the same seed gives the same cases.

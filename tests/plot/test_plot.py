@@ -9,7 +9,9 @@ from eossim.plot import edge_against_grad_norm, error_overview, radius_panels, s
 
 
 def test_radius_panels_reach_one_at_the_edge():
-    figure, numbers = radius_panels({"gd": (rules.gd, {"eta": 0.1}), "none": (rules.implicit_gd, {"eta": 0.1})}, columns=2)
+    figure, numbers = radius_panels(
+        {"gd": (rules.gd, {"eta": 0.1}), "none": (rules.implicit_gd, {"eta": 0.1})}, columns=2
+    )
     assert isinstance(figure, Figure)
     assert np.interp(1.0, numbers["curvature_over_edge"], numbers["gd"]) == 1
     assert len(figure.axes) == 2

@@ -12,9 +12,7 @@ from tests.strategies import batches, regressions
 @st.composite
 def problems(draw: st.DrawFn) -> LeastSquares:
     X, y = draw(regressions())
-    return LeastSquares(
-        X, y, normalize=draw(st.booleans()), loss_scale=draw(st.sampled_from([0.5, 1.0, 3.0]))
-    )
+    return LeastSquares(X, y, normalize=draw(st.booleans()), loss_scale=draw(st.sampled_from([0.5, 1.0, 3.0])))
 
 
 @st.composite

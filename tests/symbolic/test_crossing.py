@@ -12,9 +12,7 @@ from eossim._rule import Family
 from eossim.symbolic import beta, eta, grad, m, rho, w
 from eossim.symbolic.crossing import _jury_determinant, first_crossing
 
-MEMBERS = {
-    name: found.member(2) if isinstance(found, Family) else found for name, found in rules.CATALOGUE.items()
-}
+MEMBERS = {name: found.member(2) if isinstance(found, Family) else found for name, found in rules.CATALOGUE.items()}
 CROSSING = {
     "extragradient": ("+1",),
     "runge_kutta_2": ("+1",),
@@ -71,7 +69,9 @@ def test_tangential_contact_is_not_an_edge():
 
 
 def test_user_rules_with_one_and_two_states():
-    lion_like = eossim.Rule("damped", (eta, beta), {w: w - eta * ((1 - beta) * grad(w) + beta * grad(w - eta * grad(w)))})
+    lion_like = eossim.Rule(
+        "damped", (eta, beta), {w: w - eta * ((1 - beta) * grad(w) + beta * grad(w - eta * grad(w)))}
+    )
     assert lion_like.edge(eta=0.1, beta=0.5) > 0
     delayed = eossim.Rule("delayed", (eta,), {w: w - eta * m, m: grad(w)})
     assert delayed.edge.crossing == ("complex",)

@@ -48,7 +48,9 @@ REFERENCE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "values", "reference"), REFERENCE, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(REFERENCE)])
+@pytest.mark.parametrize(
+    ("name", "values", "reference"), REFERENCE, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(REFERENCE)]
+)
 def test_reference_values(name, values, reference):
     assert eossim.edge(name, **values) == pytest.approx(reference, rel=1e-12)
 
@@ -105,7 +107,9 @@ def test_specialisations(eta, beta):
     assert edge("qhm", eta=eta, beta=beta, nu=0) == pytest.approx(edge("gd", eta=eta))
     assert edge("qhm", eta=eta, beta=beta, nu=1) == pytest.approx(edge("ema_momentum", eta=eta, beta=beta))
     assert edge("qhm", eta=eta, beta=beta, nu=beta) == pytest.approx(edge("ema_nesterov", eta=eta, beta=beta))
-    assert edge("adamw_frozen", eta=eta, beta1=beta, weight_decay=0) == pytest.approx(edge("adam_frozen", eta=eta, beta1=beta))
+    assert edge("adamw_frozen", eta=eta, beta1=beta, weight_decay=0) == pytest.approx(
+        edge("adam_frozen", eta=eta, beta1=beta)
+    )
     assert edge("sam", eta=eta, rho=0, grad_norm=1) == edge("gd", eta=eta)
     assert edge("alternating_steps", etas=(eta, eta)) == pytest.approx(edge("gd", eta=eta))
     assert edge("lookahead", eta=eta, k=1, alpha=1) == pytest.approx(edge("gd", eta=eta))
@@ -119,9 +123,7 @@ def test_critical_gradient_norm_inverts_the_edge(eta, rho, k):
     assert eossim.edge("sam", eta=eta, rho=rho, grad_norm=norm) == pytest.approx(h, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("eta", "rho", "h", "amplitude"), [(0.3, 0.05, 4, 0.075), (0.1, 0.05, 10, 0.05)]
-)
+@pytest.mark.parametrize(("eta", "rho", "h", "amplitude"), [(0.3, 0.05, 4, 0.075), (0.1, 0.05, 10, 0.05)])
 def test_amplitude_of_the_two_cycle(eta, rho, h, amplitude):
     assert eossim.two_cycle_amplitude("sam", h, eta=eta, rho=rho) == pytest.approx(amplitude, rel=1e-12)
     assert eossim.two_cycle_amplitude("normalised", h, eta=eta) == pytest.approx(eta / 2)
@@ -144,7 +146,9 @@ def test_preconditioned_queries():
     assert eossim.preconditioned_sharpness(H2, nu_hat=[1.0, 4.0], eps=0.0) == pytest.approx(2.36602540378444)
     assert eossim.critical_step_size("rmsprop_frozen", H2, P=[1.0, 2.0]) == pytest.approx(0.845299461620749)
     assert eossim.preconditioned_sharpness(H2 + 0.5 * np.eye(2), P=[1.0, 2.0]) == pytest.approx(2.81872930440884)
-    assert eossim.critical_step_size("adam_l2", H2, P=[1.0, 2.0], beta1=0.0, weight_decay=0.5) == pytest.approx(2 / 2.81872930440884)
+    assert eossim.critical_step_size("adam_l2", H2, P=[1.0, 2.0], beta1=0.0, weight_decay=0.5) == pytest.approx(
+        2 / 2.81872930440884
+    )
     assert eossim.critical_step_size("gd", np.diag([1.0, -1.0])) == 0
     assert eossim.preconditioned_sharpness(H2, P=3 * np.eye(2)) == pytest.approx(1)
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w', 'm_1', 'm_2')
 HYPER = ('eta', 'beta_1', 'beta_2')
@@ -70,7 +71,7 @@ def dense(w, m_1, m_2, hessian, linear, eta, beta_1, beta_2, stops, kept):
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
-            np.dot(hessian, w, g0_)
+            product(hessian, w, g0_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]

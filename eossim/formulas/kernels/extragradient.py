@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w',)
 HYPER = ('eta',)
@@ -51,14 +52,14 @@ def dense(w, hessian, linear, eta, stops, kept):
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
-            np.dot(hessian, w, g0_)
+            product(hessian, w, g0_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]
                     g0_v = g0_[i, r]
                     x0_v = w_ - eta[r] * g0_v
                     g1_at[i, r] = x0_v
-            np.dot(hessian, g1_at, g1_)
+            product(hessian, g1_at, g1_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w',)
 HYPER = ('eta', 'weight_decay')
@@ -46,7 +47,7 @@ def dense(w, hessian, linear, eta, weight_decay, stops, kept):
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
-            np.dot(hessian, w, g0_)
+            product(hessian, w, g0_)
             for i in range(dim):
                 b_ = linear[i]
                 for r in range(runs):

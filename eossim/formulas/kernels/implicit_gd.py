@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w',)
 HYPER = ('eta',)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w',)
 HYPER = ('eta',)
@@ -62,7 +63,7 @@ def dense(w, hessian, linear, eta, stops, kept):
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
-            np.dot(hessian, w, g0_)
+            product(hessian, w, g0_)
             n0_[:] = zero
             for i in range(dim):
                 for r in range(runs):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w',)
 HYPER = ('eta',)
@@ -84,28 +85,28 @@ def dense(w, hessian, linear, eta, stops, kept):
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
-            np.dot(hessian, w, g0_)
+            product(hessian, w, g0_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]
                     g0_v = g0_[i, r]
                     x0_v = w_ - s0_[r] * g0_v
                     g1_at[i, r] = x0_v
-            np.dot(hessian, g1_at, g1_)
+            product(hessian, g1_at, g1_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]
                     g1_v = g1_[i, r]
                     x1_v = w_ - s0_[r] * g1_v
                     g2_at[i, r] = x1_v
-            np.dot(hessian, g2_at, g2_)
+            product(hessian, g2_at, g2_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]
                     g2_v = g2_[i, r]
                     x2_v = w_ - eta[r] * g2_v
                     g3_at[i, r] = x2_v
-            np.dot(hessian, g3_at, g3_)
+            product(hessian, g3_at, g3_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]

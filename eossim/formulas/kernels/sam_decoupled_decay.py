@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w',)
 HYPER = ('eta', 'rho', 'weight_decay')
@@ -77,7 +78,7 @@ def dense(w, hessian, linear, eta, rho, weight_decay, stops, kept):
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
-            np.dot(hessian, w, g0_)
+            product(hessian, w, g0_)
             n0_[:] = zero
             for i in range(dim):
                 b_ = linear[i]
@@ -96,7 +97,7 @@ def dense(w, hessian, linear, eta, rho, weight_decay, stops, kept):
                     g0_v = g0_[i, r] - b_
                     x0_v = w_ + s0_[r] * g0_v
                     g1_at[i, r] = x0_v
-            np.dot(hessian, g1_at, g1_)
+            product(hessian, g1_at, g1_)
             for i in range(dim):
                 b_ = linear[i]
                 for r in range(runs):

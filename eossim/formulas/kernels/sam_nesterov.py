@@ -3,6 +3,7 @@
 import numpy as np
 
 from eossim._jit import kernel
+from eossim._product import product
 
 STATE = ('w', 'm')
 HYPER = ('eta', 'beta', 'rho')
@@ -73,7 +74,7 @@ def dense(w, m, hessian, linear, eta, beta, rho, stops, kept):
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
-            np.dot(hessian, w, g0_)
+            product(hessian, w, g0_)
             n0_[:] = zero
             for i in range(dim):
                 for r in range(runs):
@@ -90,7 +91,7 @@ def dense(w, m, hessian, linear, eta, beta, rho, stops, kept):
                     g0_v = g0_[i, r]
                     x0_v = w_ + s0_[r] * g0_v
                     g1_at[i, r] = x0_v
-            np.dot(hessian, g1_at, g1_)
+            product(hessian, g1_at, g1_)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]

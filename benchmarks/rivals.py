@@ -1,0 +1,102 @@
+"""The same steps written by hand for other libraries, each as its users would write them for speed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from eossim._jit import kernel
+
+
+def numpy_sam(w: np.ndarray, curvature: np.ndarray, eta: np.ndarray, rho: np.ndarray, steps: int) -> np.ndarray:
+    """In-place NumPy on arrays [run, coordinate], no temporaries inside the loop."""
+    w, gradient, eta, rho = w.copy(), np.empty_like(w), eta[:, None], rho[:, None]
+    for _ in range(steps):
+        np.multiply(curvature, w, out=gradient)
+        scale = rho / np.sqrt(np.einsum("ij,ij->i", gradient, gradient))[:, None]
+        gradient *= scale
+        gradient += w
+        gradient *= curvature
+        gradient *= eta
+        w -= gradient
+    return w
+
+
+def jax_sam() -> Callable[..., Any] | None:
+    """A jitted `fori_loop` over a batched step in double precision, or None without jax."""
+    try:
+        import jax
+    except ImportError:
+        return None
+    jax.config.update("jax_enable_x64", True)
+    jnp = jax.numpy
+
+    @jax.jit
+    def loop(w, curvature, eta, rho, steps):
+        def step(_, w):
+            g = curvature * w
+            g = curvature * (w + rho[:, None] * g / jnp.linalg.norm(g, axis=1, keepdims=True))
+            return w - eta[:, None] * g
+
+        return jax.lax.fori_loop(0, steps, step, w)
+
+    return lambda *arguments: loop(*arguments).block_until_ready()
+
+
+def torch_sam() -> Callable[..., Any] | None:
+    """In-place torch in double precision, or None without torch."""
+    try:
+        import torch
+    except ImportError:
+        return None
+
+    def loop(w, curvature, eta, rho, steps):
+        w, curvature = torch.tensor(w), torch.tensor(curvature)
+        eta, rho = torch.tensor(eta)[:, None], torch.tensor(rho)[:, None]
+        with torch.no_grad():
+            for _ in range(steps):
+                g = curvature * w
+                g.mul_(rho / g.norm(dim=1, keepdim=True)).add_(w).mul_(curvature).mul_(eta)
+                w.sub_(g)
+        return w
+
+    return loop
+
+
+@kernel
+def numba_gd(w, curvature, eta, steps):
+    dim, runs = w.shape
+    for _ in range(steps):
+        for i in range(dim):
+            for r in range(runs):
+                w[i, r] -= eta[r] * (curvature[i] * w[i, r])
+
+
+@kernel
+def numba_heavy_ball(w, m, curvature, eta, beta, steps):
+    dim, runs = w.shape
+    for _ in range(steps):
+        for i in range(dim):
+            for r in range(runs):
+                m[i, r] = beta[r] * m[i, r] + curvature[i] * w[i, r]
+                w[i, r] -= eta[r] * m[i, r]
+
+
+@kernel
+def numba_sam(w, curvature, eta, rho, steps):
+    dim, runs = w.shape
+    squares = np.empty(runs)
+    for _ in range(steps):
+        squares[:] = 0
+        for i in range(dim):
+            for r in range(runs):
+                g = curvature[i] * w[i, r]
+                squares[r] += g * g
+        for r in range(runs):
+            squares[r] = rho[r] / np.sqrt(squares[r])
+        for i in range(dim):
+            for r in range(runs):
+                g = curvature[i] * w[i, r]
+                w[i, r] -= eta[r] * (curvature[i] * (w[i, r] + squares[r] * g))
