@@ -48,13 +48,22 @@ class Interval:
         """Return the interval written by `to_json`."""
         return cls(float(ends[0]), float(ends[1]), *ends[2:])
 
-    def sample(self, rng: np.random.Generator) -> float:
-        """Return a random interior value: log-uniform over [0.02, 50] on half lines, uniform on bounded intervals."""
+    def sample(self, rng: np.random.Generator, *, wide: bool = False) -> float:
+        """Return a random interior value.
+
+        Half lines: log-uniform over [0.02, 50], or [1e-4, 1e4] when `wide`. Bounded intervals: uniform, or when `wide`
+        half of the time close to an end.
+        """
         if math.isfinite(self.low) and math.isfinite(self.high):
-            return float(self.low + (self.high - self.low) * rng.uniform(0.02, 0.98))
+            fraction = rng.uniform(0.02, 0.98)
+            if wide and rng.uniform() < 0.5:
+                near = 10 ** rng.uniform(-4, -1)
+                fraction = near if rng.uniform() < 0.5 else 1 - near
+            return float(self.low + (self.high - self.low) * fraction)
+        reach = (1e-4, 1e4) if wide else (0.02, 50.0)
         if math.isfinite(self.low):
-            return float(self.low + np.exp(rng.uniform(math.log(0.02), math.log(50))))
-        return float(rng.normal())
+            return float(self.low + np.exp(rng.uniform(*np.log(reach))))
+        return float(rng.normal(scale=10.0 if wide else 1.0))
 
 
 POSITIVE = Interval(0.0)

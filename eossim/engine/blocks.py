@@ -99,7 +99,7 @@ class Stepper:
             lost = np.asarray(~np.isfinite(kept).all(axis=1))
             for run in np.flatnonzero(open_runs & lost[-1]):
                 self.diverged_at[run] = position + 1 + int(np.argmax(lost[:, run]))
-            open_runs &= ~lost[-1]
+            open_runs = open_runs & ~lost[-1]
             position += stops.size
 
 

@@ -60,7 +60,7 @@ def derive_edge(rule: Rule) -> Derivation:
         return d
     branches = edge.expression.args if isinstance(edge.expression, sp.Min) else (edge.expression,)
     for branch in branches if not edge.expression.is_Piecewise else [e for e, _ in edge.expression.args]:
-        kind = next(k for k, c in edge.polynomials.items() if sp.simplify(c.subs(h, branch)) == 0)
+        kind = next(k for k, c in edge.spectrum.conditions.items() if sp.simplify(c.subs(h, branch)) == 0)
         where = {
             "complex": "a complex pair is on the unit circle",
             "-1": "z = -1 is a root",
@@ -68,7 +68,7 @@ def derive_edge(rule: Rule) -> Derivation:
         }[kind]
         d.equal(
             f"At h = {plain(branch)} {where}: the condition vanishes",
-            edge.polynomials[kind].subs(h, branch),
+            edge.spectrum.conditions[kind].subs(h, branch),
             0,
         )
     d.say(

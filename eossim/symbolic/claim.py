@@ -22,9 +22,9 @@ class Claim:
     Attributes:
         id: Dotted identifier, such as ``"sam.edge"``.
         statement: One sentence.
-        kind: ``"edge"``: `left` is the edge of `rule`. ``"equality"``: `left` equals `right` on the domain.
-            ``"inequality"``: `left` is at most `right` on the domain. ``"measurement"``: `left` is what `measured_by`
-            reads off a simulation of `rule`.
+        kind: ``"edge"``: `left` is the edge of `rule`, None where that is a numerical root. ``"equality"``: `left`
+            equals `right` on the domain. ``"inequality"``: `left` is at most `right` on the domain.
+            ``"measurement"``: `left` is what `measured_by` reads off a simulation of `rule`.
         left: Expression in the symbols of the domain.
         right: The other side, for equalities and inequalities.
         rule: Rule name, for edges and measurements.
@@ -40,7 +40,7 @@ class Claim:
     id: str
     statement: str
     kind: str
-    left: sp.Expr
+    left: sp.Expr | None
     domain: Mapping[str, Interval]
     right: sp.Expr | None = None
     rule: str = ""
@@ -75,7 +75,7 @@ class Claim:
         """Return the claim as plain data."""
         plain = {k: getattr(self, k) for k in _PLAIN}
         return plain | {
-            "left": sp.srepr(self.left),
+            "left": None if self.left is None else sp.srepr(self.left),
             "right": None if self.right is None else sp.srepr(self.right),
             "where": [sp.srepr(e) for e in self.where],
             "domain": {n: i.to_json() for n, i in self.domain.items()},
@@ -86,7 +86,7 @@ class Claim:
         """Return the claim written by `to_json`."""
         return cls(
             **{k: row[k] for k in _PLAIN},
-            left=sp.sympify(row["left"]),
+            left=None if row["left"] is None else sp.sympify(row["left"]),
             right=None if row["right"] is None else sp.sympify(row["right"]),
             where=tuple(map(sp.sympify, row["where"])),
             domain={n: Interval.from_json(ends) for n, ends in row["domain"].items()},

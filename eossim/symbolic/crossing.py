@@ -8,6 +8,7 @@ crossing and not a contact, is settled against the spectral radius at random poi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import sympy as sp
 
 from ..domain import STANDARD, Interval
 from .edge import Edge
+from .emit_formula import compile_numpy
 from .spectrum import Spectrum
 from .stable import bernstein, other_root, positive_form, smallest_root
 from .vocabulary import grad_norm, h, z
@@ -24,7 +26,7 @@ from .vocabulary import grad_norm, h, z
 if TYPE_CHECKING:
     from .._rule import Rule
 
-_SAMPLES = 16
+_SAMPLES = 48
 KINDS = ("-1", "+1", "complex")
 
 
@@ -46,19 +48,20 @@ class Crossing:
         if variable not in symbols:
             raise ValueError(f"the stability of {rule.name} does not depend on {variable}")
         self.rule, self.variable = rule, symbols[variable]
-        self.spectrum = Spectrum(linear.matrix, self.variable)
         curvature = {"h": STANDARD["grad_norm"]}
         frozen = {str(s): STANDARD["grad_norm"] for s in linear.frozen}
         self.domain: dict[str, Interval] = {
             name: interval for name, interval in (rule.domain | frozen | curvature).items() if name != variable
         }
         self.symbols = symbols
+        self.spectrum = Spectrum(linear.matrix, self.variable, self.conditions)
 
     def condition(self, kind: str) -> sp.Expr:
         """Return the polynomial in the variable that vanishes where a root of this kind is on the unit circle."""
         p = self.rule.linearization.charpoly
-        value = _jury_determinant(sp.Poly(p, z).all_coeffs()) if kind == "complex" else p.subs(z, sp.Integer(kind))
-        numerator = sp.numer(sp.together(value))
+        if kind == "complex":  # left unfactored: it is seldom the first, and large
+            return sp.numer(sp.together(_jury_determinant(sp.Poly(p, z).all_coeffs())))
+        numerator = sp.numer(sp.together(p.subs(z, sp.Integer(kind))))
         factors = [f for f, _ in sp.factor_list(numerator)[1] if f.has(self.variable) and f != self.variable]
         return sp.Mul(*factors)
 
@@ -69,17 +72,16 @@ class Crossing:
         return {kind: self.condition(kind) for kind in kinds}
 
     @cached_property
-    def samples(self) -> list[dict[sp.Symbol, sp.Rational]]:
-        """Random rational points of the domain (the same at every call)."""
+    def samples(self) -> list[dict[str, float]]:
+        """Random points of the domain, the same at every call: typical ones, then ones near its ends."""
         rng = np.random.default_rng(20240211)
-        return [
-            {
-                self.symbols[n]: sp.Rational(interval.sample(rng)).limit_denominator(999)
-                for n, interval in self.domain.items()
-                if n in self.symbols
-            }
-            for _ in range(_SAMPLES)
-        ]
+        names = [n for n in self.domain if n in self.symbols]
+        return [{n: self.domain[n].sample(rng, wide=i >= _SAMPLES) for n in names} for i in range(2 * _SAMPLES)]
+
+    @cached_property
+    def example(self) -> dict[sp.Symbol, sp.Rational]:
+        """The first sample as rational numbers, for signs."""
+        return {self.symbols[n]: sp.Rational(x).limit_denominator(999) for n, x in self.samples[0].items()}
 
     def candidates(self, kind: str, sample: dict[sp.Symbol, Any]) -> list[Candidate]:
         """Return closed forms of the roots of one condition, factor by factor."""
@@ -122,15 +124,15 @@ def first_crossing(rule: Rule, variable: str) -> Edge:
     sample; otherwise the edge is the numerical root of the exact conditions, and says so.
     """
     crossing = Crossing(rule, variable)
-    sample = crossing.samples[0]
-    measured = [crossing.spectrum.first_instability(s, crossing.conditions) for s in crossing.samples]
-    stable_points = [(s, kind, value) for s, (kind, value) in zip(crossing.samples, measured, strict=True) if value > 0]
-    kinds = tuple(k for k in KINDS if any(kind == k for _, kind, _ in stable_points))
-    if not kinds:
-        expression: sp.Expr | None = sp.oo
+    measured = [(sample, *crossing.spectrum.first_instability(sample)) for sample in crossing.samples]
+    kinds = tuple(k for k in KINDS if any(kind == k for _, kind, _ in measured))
+    expression: sp.Expr | None
+    conditions: tuple[sp.Expr, ...]
+    if all(np.isinf(value) for _, _, value in measured):
+        expression, conditions = sp.oo, ()
     else:
-        usable = [c for kind in kinds for c in crossing.candidates(kind, sample)]
-        expression = _select(usable, stable_points)
+        usable = [c for kind in kinds for c in crossing.candidates(kind, crossing.example)]
+        expression, conditions = _select(usable, measured, crossing)
     stable = None if expression is None else bernstein(expression, crossing.domain)
     return Edge(
         rule=rule.name,
@@ -139,41 +141,63 @@ def first_crossing(rule: Rule, variable: str) -> Edge:
         stable=stable,
         crossing=kinds,
         domain=crossing.domain,
-        conditions=_sign_conditions(expression, crossing) if expression is not None else (),
+        conditions=conditions,
         frozen=tuple(map(str, rule.linearization.frozen)),
-        polynomials=crossing.conditions,
         spectrum=crossing.spectrum,
         reference=rule.reference,
     )
 
 
-def _select(candidates: list[Candidate], points: list[tuple[dict[sp.Symbol, Any], str, float]]) -> sp.Expr | None:
-    """Return the closed form that equals the measured edge at every point: one candidate, or the first of several."""
-    if not candidates:
-        return None
-    values = np.array([[_evaluate(c.expression, s) for s, _, _ in points] for c in candidates])
-    truth = np.array([value for _, _, value in points])
-    with np.errstate(invalid="ignore"):
-        hits = np.abs(values - truth) <= 1e-9 * truth
+def _select(
+    candidates: list[Candidate], measured: list[tuple[dict[str, float], str, float]], crossing: Crossing
+) -> tuple[sp.Expr | None, tuple[sp.Expr, ...]]:
+    """Return the closed form that equals the measured edge at every sample, with its sign conditions.
+
+    Where nothing is stable, a closed form must say so: be negative, or not real.
+    """
+    truth = np.array([value for _, _, value in measured])
+    points = {n: np.array([sample[n] for sample, _, _ in measured]) for n in measured[0][0]}
+    for expression in _combinations(candidates, points, truth):
+        conditions = _sign_conditions(expression, crossing)
+        claimed = _evaluate(expression, points)
+        for condition in conditions:
+            claimed = np.where(_evaluate(condition, points) > 0, claimed, np.nan)
+        claimed = np.where(claimed > 0, claimed, 0.0)
+        if np.all(_agree(claimed, truth)):
+            return expression, conditions
+    return None, ()
+
+
+def _combinations(candidates: list[Candidate], points: dict[str, np.ndarray], truth: np.ndarray) -> Iterator[sp.Expr]:
+    """Yield what may be the edge, simplest first: a candidate, the least of several, one of two where it is real."""
+    stable = truth > 0
+    values = [_evaluate(c.expression, points) for c in candidates]
+    hits = [_agree(v, truth) & stable for v in values]
     for candidate, hit in zip(candidates, hits, strict=True):
-        if hit.all():
-            return candidate.expression
-    used = [i for i in range(len(candidates)) if hits[i].any()]
-    if not used or not hits.any(axis=0).all():
-        return None
-    always = [i for i in used if np.isfinite(values[i]).all()]
-    if always == used and (np.min(values[used], axis=0) - truth <= 1e-9 * truth).all() and (values[used] > 0).all():
-        return sp.Min(*(candidates[i].expression for i in used))
-    sometimes = [i for i in used if i not in always]
-    if len(sometimes) == 1 and len(always) == 1:
-        first, rest = candidates[sometimes[0]], candidates[always[0]]
-        return sp.Piecewise((first.expression, sp.Ge(first.real_if, 0)), (rest.expression, True))
-    return None
+        if hit.sum() == stable.sum():
+            yield candidate.expression
+    used = [i for i, hit in enumerate(hits) if hit.any()]
+    if len(used) > 1:
+        yield sp.Min(*(candidates[i].expression for i in used))
+    for i in used:
+        rest = [j for j in used if j != i]
+        if candidates[i].real_if is not None and len(rest) == 1:
+            first, other = candidates[i], candidates[rest[0]].expression
+            yield sp.Piecewise((first.expression, sp.Ge(first.real_if, 0)), (other, True))
 
 
-def _evaluate(expression: sp.Expr, point: dict[sp.Symbol, Any]) -> float:
-    value = complex(expression.evalf(20, subs=point))
-    return value.real if value.imag == 0 else np.nan
+def _agree(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return (values == truth) | (np.isfinite(truth) & (np.abs(values - truth) <= 1e-8 * truth))
+
+
+def _evaluate(expression: sp.Expr, points: dict[str, np.ndarray]) -> np.ndarray:
+    """Return an expression at every point; nan where it is not real."""
+    names = sorted(str(s) for s in expression.free_symbols)
+    with np.errstate(all="ignore"):
+        value = compile_numpy("candidate", expression, names)(**{n: points[n] for n in names})
+    shape = np.shape(next(iter(points.values()))) if points else (1,)
+    return np.broadcast_to(np.where(np.imag(value) == 0, np.real(value), np.nan), shape)
 
 
 def _sign_conditions(expression: sp.Expr, crossing: Crossing) -> tuple[sp.Expr, ...]:
@@ -181,15 +205,14 @@ def _sign_conditions(expression: sp.Expr, crossing: Crossing) -> tuple[sp.Expr, 
     if expression.is_Piecewise or not expression.free_symbols:
         return ()
     rng = np.random.default_rng(7)
+    names = [n for n in crossing.domain if n in {str(s) for s in expression.free_symbols}]
+    draws = {n: np.array([crossing.domain[n].sample(rng) for _ in range(256)]) for n in names}
     conditions = []
     for part in expression.args if isinstance(expression, sp.Min) else (expression,):
         numerator, denominator = sp.fraction(sp.together(part))
-        for factor in {*sp.Mul.make_args(numerator), *sp.Mul.make_args(denominator)}:
-            symbols = sorted(factor.free_symbols, key=str)
-            if not factor.is_Add or not factor.is_polynomial(*symbols):
-                continue
-            draws = [{s: crossing.domain[str(s)].sample(rng) for s in symbols} for _ in range(64)]
-            if any(factor.subs(d) < 0 for d in draws):
+        for factor in (*sp.Mul.make_args(numerator), *sp.Mul.make_args(denominator)):
+            polynomial = factor.is_Add and factor.is_polynomial(*factor.free_symbols)
+            if polynomial and factor not in conditions and np.any(_evaluate(factor, draws) < 0):
                 conditions.append(factor)
     return tuple(conditions)
 
@@ -215,7 +238,7 @@ def critical_norm(rule: Rule) -> Edge:
     if grad_norm not in linear.frozen or not linear.charpoly.has(grad_norm):
         raise ValueError(f"the edge of {rule.name} does not depend on the gradient norm")
     crossing = Crossing(rule, "h")
-    sample = {**crossing.samples[0], h: sp.Rational(1, 1000)}
+    sample = {**crossing.example, h: sp.Rational(1, 1000)}
     solutions = _norm_solutions(crossing.conditions["-1"])
     if len(solutions) != 1:
         raise ValueError(f"the edge of {rule.name} does not determine one gradient norm")
@@ -231,7 +254,6 @@ def critical_norm(rule: Rule) -> Edge:
         domain=domain,
         conditions=_sign_conditions(expression, crossing),
         frozen=(),
-        polynomials=crossing.conditions,
         spectrum=Spectrum(linear.matrix, grad_norm),
         reference=rule.reference,
     )

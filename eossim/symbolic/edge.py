@@ -32,8 +32,7 @@ class Edge:
         domain: Intervals of hyper-parameters and frozen quantities.
         conditions: Expressions that must be positive for the edge to exist.
         frozen: Names of the frozen quantities; the edge depends on the state through them.
-        polynomials: The exact condition of each kind of crossing.
-        spectrum: The step matrix, for spectral radii.
+        spectrum: The step matrix and the exact condition of each kind of crossing.
         reference: Source.
     """
 
@@ -45,7 +44,6 @@ class Edge:
     domain: dict[str, Interval]
     conditions: tuple[sp.Expr, ...]
     frozen: tuple[str, ...]
-    polynomials: dict[str, sp.Expr]
     spectrum: Spectrum
     reference: str = ""
 
@@ -82,7 +80,10 @@ class Edge:
 
     @cached_property
     def numpy(self) -> Callable[..., np.ndarray]:
-        """The formula as a function of broadcastable arrays, one keyword per name in `needs`; no checks."""
+        """The formula as a function of broadcastable arrays, one keyword per name in `needs`; no checks.
+
+        A numerical root is 0 where nothing is stable and inf where everything is.
+        """
         if self.stable is None:
             return np.vectorize(self._numeric, otypes=[float])
         return compile_numpy(self.rule, self.stable, self.needs)
@@ -140,11 +141,7 @@ class Edge:
         return expansion.removeO().subs(variable, symbols[parameter])
 
     def _numeric(self, **values: Any) -> float:
-        point = {s: sp.Float(float(values[str(s)]), 17) for s in self._symbols() if str(s) in values}
-        return self.spectrum.first_instability(point, self.polynomials)[1]
-
-    def _symbols(self) -> set[sp.Symbol]:
-        return self.spectrum.matrix.free_symbols - {self.spectrum.variable}
+        return self.spectrum.first_instability({n: float(v) for n, v in values.items()})[1]
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
@@ -162,9 +159,13 @@ def condition_text(condition: sp.Expr) -> str:
 
 
 def _refine(edge: Edge, numbers: dict[str, mpmath.mpf]) -> mpmath.mpf:
-    """Polish the float64 root of the condition that fires, in the working precision."""
-    point = {s: sp.Float(numbers[str(s)], mpmath.mp.dps) for s in edge._symbols()}
-    kind, start = edge.spectrum.first_instability(point, edge.polynomials)
-    polynomial = sp.Poly(edge.polynomials[kind].subs(point), edge.spectrum.variable)
+    """Return the root of the condition that fires which the float64 root stands for, in the working precision."""
+    kind, start = edge.spectrum.first_instability({n: float(v) for n, v in numbers.items()})
+    if not kind or not np.isfinite(start):
+        return mpmath.mpf(start)
+    condition = edge.spectrum.conditions[kind]
+    point = {s: sp.Float(numbers[str(s)], mpmath.mp.dps) for s in condition.free_symbols - {edge.spectrum.variable}}
+    polynomial = sp.Poly(condition.subs(point), edge.spectrum.variable)
     coefficients = [mpmath.mpf(c) for c in polynomial.all_coeffs()]
-    return mpmath.findroot(lambda x: mpmath.polyval(coefficients, x), mpmath.mpf(start))
+    roots = mpmath.polyroots(coefficients, maxsteps=500, extraprec=8 * mpmath.mp.dps)
+    return mpmath.re(min(roots, key=lambda root: abs(root - start)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +16,11 @@ class Spectrum:
     Args:
         matrix: Step matrix, shape (states, states).
         variable: The symbol that grows (curvature or step size).
+        conditions: Polynomials in the variable, by kind of crossing, that vanish where a root is on the unit circle.
     """
 
-    def __init__(self, matrix: sp.Matrix, variable: sp.Symbol) -> None:
-        self.matrix, self.variable = matrix, variable
+    def __init__(self, matrix: sp.Matrix, variable: sp.Symbol, conditions: Mapping[str, sp.Expr] | None = None) -> None:
+        self.matrix, self.variable, self.conditions = matrix, variable, dict(conditions or {})
 
     @cached_property
     def _entries(self) -> Callable[..., Any]:
@@ -42,43 +43,73 @@ class Spectrum:
             return np.abs(matrices[..., 0, 0])
         return np.max(np.abs(np.linalg.eigvals(matrices)), axis=-1)
 
-    def first_instability(self, point: Mapping[Any, Any], conditions: Mapping[str, sp.Expr]) -> tuple[str, float]:
+    @cached_property
+    def _coefficients(self) -> dict[str, tuple[Callable[..., Any], list[str]]]:
+        """Coefficients of each condition, highest power first, as a function of floats and its argument names."""
+        compiled = {}
+        for kind, condition in self.conditions.items():
+            if condition.has(self.variable):
+                coefficients = sp.Poly(condition, self.variable).all_coeffs()
+                symbols = {str(s): s for c in coefficients for s in c.free_symbols}
+                names = sorted(symbols)
+                compiled[kind] = (sp.lambdify([symbols[n] for n in names], coefficients, modules="numpy"), names)
+        return compiled
+
+    def first_instability(self, point: Mapping[str, float]) -> tuple[str, float]:
         """Return kind and value of the first crossing at one point of the domain.
 
         Candidates are the positive roots of the exact conditions; the first one beyond which the radius exceeds 1 is
-        it.
+        it. A scan of the radius below it guards against a condition that vanishes identically.
 
         Returns:
             ``(kind, value)``; ``("", inf)`` when there is none, ``("", 0.0)`` when nothing is stable.
         """
-        values = {str(k): float(v) for k, v in point.items()}
-        substitution = {s: v for s, v in point.items()}
+        kind, value = self._first_root(point)
+        below = value * _SCAN if np.isfinite(value) else _SCAN_ALL
+        unstable = self._radius_at(point, below) > 1 + 1e-9
+        if value == 0 or not unstable.any():
+            return kind, value
+        first = int(np.argmax(unstable))
+        low, high = (below[first - 1] if first else 0.0), below[first]
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._radius_at(point, middle) > 1 + 1e-12 else (middle, high)
+        return "complex", float(high)
+
+    def _first_root(self, point: Mapping[str, float]) -> tuple[str, float]:
         found = []
-        for kind, condition in conditions.items():
-            if not condition.has(self.variable):
-                continue
-            coefficients = sp.Poly(condition.subs(substitution), self.variable).all_coeffs()
-            found += [(root, kind) for root in _positive_roots([float(c) for c in coefficients])]
-        previous = 0.0
+        for kind, (coefficients, names) in self._coefficients.items():
+            found += [(root, kind) for root in _positive_roots(coefficients(*(point[n] for n in names)))]
+        last = ("", 0.0)
         for root, kind in sorted(found):
-            probes = np.array([0.5 * (previous + root), root * (1 + 1e-5)])
-            before, after = self.radius({**values, str(self.variable): probes})
+            before, after = self._radius_at(point, np.array([0.5 * (last[1] + root), root * (1 + 1e-5)]))
             if before > 1 + 1e-12:
-                return "", previous
+                return last
             if after > 1 + 1e-9:
                 return kind, root
-            previous = root
-        tail = self.radius({**values, str(self.variable): 2 * previous + 1.0})
-        return ("", np.inf) if tail <= 1 else ("", previous)
+            last = (kind, root)
+        return ("", np.inf) if self._radius_at(point, 2 * last[1] + 1.0) <= 1 + 1e-12 else last
+
+    def _radius_at(self, point: Mapping[str, float], value: Any) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return self.radius({**point, str(self.variable): value})
 
 
-def _positive_roots(coefficients: list[float]) -> list[float]:
+#: Fractions of a candidate, and curvatures when there is no candidate, at which the radius must not exceed 1.
+_SCAN = np.linspace(0.02, 0.98, 25)
+_SCAN_ALL = np.geomspace(1e-3, 1e6, 46)
+
+
+def _positive_roots(coefficients: Sequence[float]) -> list[float]:
     """Return the positive real roots of a polynomial, polished by Newton steps."""
-    roots = np.roots(coefficients)
+    numbers = np.array(coefficients, dtype=float)
+    if not np.isfinite(numbers).all():
+        return []
+    roots = np.roots(numbers)
     real = roots.real[(np.abs(roots.imag) <= 1e-7 * np.abs(roots)) & (roots.real > 0)]
-    derivative = np.polyder(np.poly1d(coefficients))
+    derivative = np.polyder(numbers)
     for _ in range(3):
-        slope = derivative(real)
-        step = np.where(slope != 0, np.polyval(coefficients, real) / np.where(slope != 0, slope, 1), 0)
+        slope = np.polyval(derivative, real)
+        step = np.divide(np.polyval(numbers, real), slope, out=np.zeros_like(real), where=slope != 0)
         real = np.where(np.abs(step) < 1e-3 * real, real - step, real)
     return sorted(float(r) for r in real)

@@ -6,7 +6,6 @@ import numpy as np
 import sympy as sp
 
 from ..symbolic.derivation import Derivation, is_zero
-from ..symbolic.spectrum import Spectrum
 from .report import Check
 from .subject import Subject
 
@@ -23,9 +22,9 @@ def proof(subject: Subject, derivation: Derivation | None) -> Check:
     claim = subject.claim
     if claim.kind == "equality":
         cases += 1
-        if not is_zero(claim.left - claim.right):
+        if not is_zero(sp.sympify(claim.left) - sp.sympify(claim.right)):
             failed.append("the two sides do not simplify to each other")
-    if claim.kind == "edge" and claim.left not in (sp.oo,):
+    if claim.kind == "edge" and claim.left not in (None, sp.oo):
         cases += 1
         if not _meets_condition(subject):
             failed.append("the claimed edge meets no crossing condition p(-1) = 0, p(+1) = 0 or det(X - Y) = 0")
@@ -35,10 +34,11 @@ def proof(subject: Subject, derivation: Derivation | None) -> Check:
 def _meets_condition(subject: Subject) -> bool:
     """Whether some exact condition vanishes at the claimed edge, branch by branch."""
     assert subject.rule is not None
-    conditions = subject.rule.edge.polynomials.values()
+    conditions = subject.rule.edge.spectrum.conditions.values()
     variable = subject.rule.edge.spectrum.variable
     symbols = {str(s): s for c in conditions for s in c.free_symbols}
-    left = subject.claim.left.subs({s: symbols[n] for n, s in subject.claim.symbols.items() if n in symbols})
+    own = {s: symbols[n] for n, s in subject.claim.symbols.items() if n in symbols}
+    left = sp.sympify(subject.claim.left).subs(own)
     branches = [e for e, _ in left.args] if left.is_Piecewise else left.args if isinstance(left, sp.Min) else [left]
     return all(any(is_zero(c.subs(variable, b)) for c in conditions if c.has(variable)) for b in branches)
 
@@ -83,7 +83,9 @@ def bisection(subject: Subject, rng: np.random.Generator, cases: int) -> Check:
 
 
 def claimed(subject: Subject, values: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the claimed edge (the textbook form) at every point."""
+    """Return the claimed edge at every point: the textbook form, or the numerical root."""
+    if subject.claim.left is None:
+        return subject.formula(values)
     count = len(next(iter(values.values()))) if values else 1
     return np.array([float(subject.exact({n: v[i] for n, v in values.items()}, 20)[0]) for i in range(count)])
 
@@ -105,12 +107,6 @@ def empirical_edge(subject: Subject, values: dict[str, np.ndarray], scale: np.nd
         above = subject.radius({**values, "h": middle}) > 1 + 1e-13
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     return np.where(unstable.any(axis=1), high, np.inf)
-
-
-def symbolic_radius(subject: Subject) -> Spectrum:
-    """Return the spectrum of the symbolic step matrix of the rule."""
-    assert subject.rule is not None
-    return subject.rule.edge.spectrum
 
 
 def _relative(value: object, exact: object) -> float:

@@ -61,6 +61,9 @@ class Subject:
 
         A form that divides by a parameter that is zero is taken at its limit, 1e-400.
         """
+        if self.claim.left is None:
+            assert self.rule is not None
+            return self.rule.edge.mpmath(digits)(**{n: point[n] for n in self.rule.edge.needs}), mpmath.mpf(0)
         names, function = self._exact
         with mpmath.workdps(3 * digits):
             numbers = [mpmath.mpf(float(point[n])) for n in names]

@@ -93,6 +93,17 @@ def test_numerical_edges_say_so():
     assert float(digits) == pytest.approx(edge(eta_1=0.1, eta_2=0.2, eta_3=0.3), rel=1e-13)
 
 
+def test_a_closed_form_is_not_claimed_where_nothing_is_stable():
+    # the buffer's sign makes p(1) < 0 for beta > 1/2: unstable at once, whatever p(-1) = 0 says
+    odd = eossim.Rule("odd", (eta, beta), {w: w - eta * (grad(w) - m), m: beta * m + (1 - beta) * 2 * beta * grad(w)})
+    for b in (0.1, 0.3, 0.45, 0.55, 0.7, 0.9):
+        at = odd.edge(eta=0.1, beta=b) if b < 0.5 or odd.edge.expression is None else 0.0
+        h = np.geomspace(1e-4, 1e4, 4000)
+        radii = eossim.spectral_radius(odd, h, eta=0.1, beta=b)
+        unstable = h[radii > 1 + 1e-9]
+        assert at == pytest.approx(unstable[0] if unstable[0] > 2e-4 else 0.0, rel=1e-2)
+
+
 def test_variable_that_does_not_matter_is_refused():
     with pytest.raises(ValueError, match="does not depend"):
         first_crossing(rules.per_parameter_lr, "eta")
