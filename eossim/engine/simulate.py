@@ -87,6 +87,7 @@ def simulate(
         diverged,
         {
             "rule": method.rule.name,
+            "update": kernel.UPDATE,
             "problem": repr(problem),
             "engine": engine,
             "dtype": numeric.name,

@@ -22,6 +22,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = {update!r}
 STATE = {states!r}
 HYPER = {hyper!r}
 ITERATES = {iterates!r}
@@ -51,6 +52,7 @@ def kernel_source(program: Program) -> str:
         raise ValueError(f"rule {program.name}: the compiled step cannot use the name(s) {taken}; choose others")
     header = HEADER.format(
         name=program.name,
+        update=program.update,
         states=tuple(map(str, program.states)),
         hyper=program.hyper,
         iterates=program.iterates,

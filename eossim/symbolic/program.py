@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from .latex import plain
 from .linearize import inner_gradient, resting_state
 from .symmetry import commutes_with_rotations, commutes_with_translations
 from .vocabulary import grad, norm, precond, upcoming
@@ -37,6 +38,7 @@ class Program:
 
     Attributes:
         name: Rule name.
+        update: The step as the rule states it, in plain text.
         states: State symbols, the iterate first.
         hyper: Names of the hyper-parameters.
         constants: Numbers by symbol; each target writes them in the dtype of the arrays.
@@ -51,6 +53,7 @@ class Program:
     """
 
     name: str
+    update: str
     states: tuple[sp.Symbol, ...]
     hyper: tuple[str, ...]
     constants: dict[sp.Symbol, sp.Number]
@@ -189,6 +192,7 @@ def lower(rule: Rule) -> Program:
     results = tuple(lowering.hoist(e) for e in expressions)
     return Program(
         name=rule.name,
+        update="; ".join(f"{s} <- {plain(e)}" for s, e in rule.update.items()),
         states=lowering.states,
         hyper=rule.hyper,
         constants=lowering.constants,

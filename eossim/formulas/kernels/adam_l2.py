@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*((1 - beta1)*precond(grad(w) + w*weight_decay) + beta1*m); m <- (1 - beta1)*precond(grad(w) + w*weight_decay) + beta1*m'
 STATE = ('w', 'm')
 HYPER = ('eta', 'beta1', 'weight_decay')
 ITERATES = (True, False)

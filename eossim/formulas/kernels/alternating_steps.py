@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta_2*grad(w - eta_1*grad(w)) - eta_1*grad(w)'
 STATE = ('w',)
 HYPER = ('eta_1', 'eta_2')
 ITERATES = (True,)

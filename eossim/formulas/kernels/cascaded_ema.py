@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*((1 - beta_2)*((1 - beta_1)*grad(w) + beta_1*m_1) + beta_2*m_2); m_1 <- (1 - beta_1)*grad(w) + beta_1*m_1; m_2 <- (1 - beta_2)*((1 - beta_1)*grad(w) + beta_1*m_1) + beta_2*m_2'
 STATE = ('w', 'm_1', 'm_2')
 HYPER = ('eta', 'beta_1', 'beta_2')
 ITERATES = (True, False, False)

@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*grad(w - eta*grad(w))'
 STATE = ('w',)
 HYPER = ('eta',)
 ITERATES = (True,)

@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*((1 - tau)*grad(w) + beta*m); m <- (1 - tau)*grad(w) + beta*m'
 STATE = ('w', 'm')
 HYPER = ('eta', 'beta', 'tau')
 ITERATES = (True, False)

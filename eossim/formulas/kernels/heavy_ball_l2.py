@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*(grad(w) + w*weight_decay + beta*m); m <- grad(w) + w*weight_decay + beta*m'
 STATE = ('w', 'm')
 HYPER = ('eta', 'beta', 'weight_decay')
 ITERATES = (True, False)

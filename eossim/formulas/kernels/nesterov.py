@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*(grad(w) + beta*(grad(w) + beta*m)); m <- grad(w) + beta*m'
 STATE = ('w', 'm')
 HYPER = ('eta', 'beta')
 ITERATES = (True, False)

@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*(2*grad(w) - v); v <- grad(w)'
 STATE = ('w', 'v')
 HYPER = ('eta',)
 ITERATES = (True, False)

@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- -precond(grad(w)) + w'
 STATE = ('w',)
 HYPER = ()
 ITERATES = (True,)

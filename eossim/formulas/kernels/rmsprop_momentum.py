@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*(precond(grad(w)) + m*mu); m <- precond(grad(w)) + m*mu'
 STATE = ('w', 'm')
 HYPER = ('eta', 'mu')
 ITERATES = (True, False)

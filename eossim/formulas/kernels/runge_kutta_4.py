@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w + eta*(-grad(w - eta*grad(w - eta*grad(w - eta*grad(w)/2)/2)) - 2*grad(w - eta*grad(w - eta*grad(w)/2)/2) - 2*grad(w - eta*grad(w)/2) - grad(w))/6'
 STATE = ('w',)
 HYPER = ('eta',)
 ITERATES = (True,)

@@ -5,6 +5,7 @@ import numpy as np
 from eossim._jit import kernel
 from eossim._product import product
 
+UPDATE = 'w <- w - eta*grad(w + rho*grad(w)/norm(grad(w))) - eta*w*weight_decay'
 STATE = ('w',)
 HYPER = ('eta', 'rho', 'weight_decay')
 ITERATES = (True,)
