@@ -36,7 +36,7 @@ def extragradient(*, eta):
 
 
 def alternating_steps(*, eta_1, eta_2):
-    return np.where(np.greater_equal(eta_1**2 - 6*eta_1*eta_2 + eta_2**2, 0), 4/((eta_1 + eta_2)*(np.sqrt(-8*eta_1*eta_2/(eta_1 + eta_2)**2 + 1) + 1)), (eta_1 + eta_2)/(eta_1*eta_2))
+    return np.where(np.greater(eta_1**2 - 6*eta_1*eta_2 + eta_2**2, 0), 4/((eta_1 + eta_2)*(np.sqrt(-8*eta_1*eta_2/(eta_1 + eta_2)**2 + 1) + 1)), (eta_1 + eta_2)/(eta_1*eta_2))
 
 
 def lookahead(*, eta, alpha, k):

@@ -55,6 +55,9 @@ def derive_edge(rule: Rule) -> Derivation:
     if edge.expression is None:
         d.say("The first crossing has no closed form: the edge is the first numerical root of these conditions.")
         return d
+    if edge.expression == 0:
+        d.say("A root is outside the unit circle for every h > 0, however small: nothing is stable.")
+        return d
     if edge.expression == sp.oo:
         d.say("No root reaches the unit circle for h > 0: there is no edge.")
         return d

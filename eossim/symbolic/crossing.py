@@ -67,9 +67,13 @@ class Crossing:
 
     @cached_property
     def conditions(self) -> dict[str, sp.Expr]:
-        """The condition of each kind; the complex one only where a pair can exist."""
-        kinds = KINDS if self.rule.linearization.matrix.rows > 1 else KINDS[:2]
-        return {kind: self.condition(kind) for kind in kinds}
+        """The condition of each kind; the complex one where a pair can exist and the determinant stays small.
+
+        Without it a complex crossing is found by bisection on the spectral radius.
+        """
+        matrix = self.rule.linearization.matrix
+        small = matrix.rows in (2, 3) or (matrix.rows > 3 and len(matrix.free_symbols) <= 2)
+        return {kind: self.condition(kind) for kind in (KINDS if small else KINDS[:2])}
 
     @cached_property
     def samples(self) -> list[dict[str, float]]:
@@ -79,14 +83,20 @@ class Crossing:
         return [{n: self.domain[n].sample(rng, wide=i >= _SAMPLES) for n in names} for i in range(2 * _SAMPLES)]
 
     @cached_property
+    def measured(self) -> list[tuple[dict[str, float], str, float]]:
+        """Every sample with kind and value of its first crossing, in floating point."""
+        return [(sample, *self.spectrum.first_instability(sample)) for sample in self.samples]
+
+    @cached_property
     def example(self) -> dict[sp.Symbol, sp.Rational]:
-        """The first sample as rational numbers, for signs."""
-        return {self.symbols[n]: sp.Rational(x).limit_denominator(999) for n, x in self.samples[0].items()}
+        """The first sample with an edge as rational numbers, for signs."""
+        sample = next((s for s, _, value in self.measured if 0 < value < np.inf), self.samples[0])
+        return {self.symbols[n]: sp.Rational(x).limit_denominator(999) for n, x in sample.items()}
 
     def candidates(self, kind: str, sample: dict[sp.Symbol, Any]) -> list[Candidate]:
         """Return closed forms of the roots of one condition, factor by factor."""
         found = []
-        for factor, _ in sp.factor_list(self.conditions[kind])[1]:
+        for factor, _ in sp.factor_list(self.conditions.get(kind, sp.Integer(1)))[1]:
             found += [Candidate(kind, *root) for root in self._roots(factor, sample)]
         return found
 
@@ -109,9 +119,8 @@ class Crossing:
         if scale is None:
             return []
         k = sp.Dummy("k")
-        primitive = sp.Poly(sp.numer(sp.together(polynomial.as_expr().subs(self.variable, k / scale))), k).primitive()[
-            1
-        ]
+        scaled = sp.numer(sp.together(polynomial.as_expr().subs(self.variable, k / scale)))
+        primitive = sp.Poly(scaled, k).primitive()[1]
         if primitive.free_symbols_in_domain:
             return []
         return [(root / scale, None) for root in sp.real_roots(primitive) if root > 0]
@@ -120,19 +129,21 @@ class Crossing:
 def first_crossing(rule: Rule, variable: str) -> Edge:
     """Return where `rule` first loses stability as `variable` (``"h"`` or ``"eta"``) grows from zero.
 
-    A closed form is returned when one candidate, or the first of several, agrees with the spectral radius at every
-    sample; otherwise the edge is the numerical root of the exact conditions, and says so.
+    A closed form is returned when it equals, at every one of some hundred points of the domain, the first crossing as
+    found from the exact conditions and the spectral radius: one root, the least of several, or one of two where it is
+    real. Otherwise the edge is the numerical root of the exact conditions, and says so.
     """
     crossing = Crossing(rule, variable)
-    measured = [(sample, *crossing.spectrum.first_instability(sample)) for sample in crossing.samples]
-    kinds = tuple(k for k in KINDS if any(kind == k for _, kind, _ in measured))
+    kinds = tuple(k for k in KINDS if any(kind == k for _, kind, _ in crossing.measured))
     expression: sp.Expr | None
     conditions: tuple[sp.Expr, ...]
-    if all(np.isinf(value) for _, _, value in measured):
+    if all(np.isinf(value) for _, _, value in crossing.measured):
         expression, conditions = sp.oo, ()
+    elif all(value == 0 for _, _, value in crossing.measured):
+        expression, conditions = sp.Integer(0), ()
     else:
         usable = [c for kind in kinds for c in crossing.candidates(kind, crossing.example)]
-        expression, conditions = _select(usable, measured, crossing)
+        expression, conditions = _select(usable, crossing)
     stable = None if expression is None else bernstein(expression, crossing.domain)
     return Edge(
         rule=rule.name,
@@ -148,22 +159,19 @@ def first_crossing(rule: Rule, variable: str) -> Edge:
     )
 
 
-def _select(
-    candidates: list[Candidate], measured: list[tuple[dict[str, float], str, float]], crossing: Crossing
-) -> tuple[sp.Expr | None, tuple[sp.Expr, ...]]:
+def _select(candidates: list[Candidate], crossing: Crossing) -> tuple[sp.Expr | None, tuple[sp.Expr, ...]]:
     """Return the closed form that equals the measured edge at every sample, with its sign conditions.
 
-    Where nothing is stable, a closed form must say so: be negative, or not real.
+    Where nothing is stable, a closed form must say so: be negative, or not real, or violate a condition.
     """
-    truth = np.array([value for _, _, value in measured])
-    points = {n: np.array([sample[n] for sample, _, _ in measured]) for n in measured[0][0]}
+    truth = np.array([value for _, _, value in crossing.measured])
+    points = {n: np.array([sample[n] for sample in crossing.samples]) for n in crossing.samples[0]}
     for expression in _combinations(candidates, points, truth):
         conditions = _sign_conditions(expression, crossing)
         claimed = _evaluate(expression, points)
         for condition in conditions:
             claimed = np.where(_evaluate(condition, points) > 0, claimed, np.nan)
-        claimed = np.where(claimed > 0, claimed, 0.0)
-        if np.all(_agree(claimed, truth)):
+        if np.all(_agree(np.where(claimed > 0, claimed, 0.0), truth)):
             return expression, conditions
     return None, ()
 
@@ -183,7 +191,7 @@ def _combinations(candidates: list[Candidate], points: dict[str, np.ndarray], tr
         rest = [j for j in used if j != i]
         if candidates[i].real_if is not None and len(rest) == 1:
             first, other = candidates[i], candidates[rest[0]].expression
-            yield sp.Piecewise((first.expression, sp.Ge(first.real_if, 0)), (other, True))
+            yield sp.Piecewise((first.expression, sp.Gt(first.real_if, 0)), (other, True))
 
 
 def _agree(values: np.ndarray, truth: np.ndarray) -> np.ndarray:

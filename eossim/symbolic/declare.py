@@ -9,6 +9,9 @@ import sympy as sp
 from ..domain import Interval
 from .vocabulary import parameter, state
 
+#: Symbols of the linearisation, which no rule may declare.
+_RESERVED = {"h", "z", "grad_norm"}
+
 
 def validated(
     name: str, domain: Mapping[str, Interval], update: Mapping[sp.Symbol, sp.Expr]
@@ -23,6 +26,9 @@ def validated(
     states = [str(key) for key in update]
     if "w" not in states:
         raise ValueError(f"rule {name}: the update must say what becomes of w, got {states}")
+    reserved = sorted({*states, *domain} & _RESERVED)
+    if reserved:
+        raise ValueError(f"rule {name}: {reserved} stand for curvature, multiplier and gradient norm; use other names")
     clash = set(states) & set(domain)
     if clash:
         raise ValueError(f"rule {name}: {sorted(clash)} declared both as state and as hyper-parameter")

@@ -24,7 +24,7 @@ class Edge:
 
     Attributes:
         rule: Name of the rule.
-        variable: ``"h"`` (curvature) or ``"eta"`` (critical step size).
+        variable: ``"h"`` (curvature), ``"eta"`` (critical step size) or ``"grad_norm"`` (below which it is unstable).
         expression: Closed form as derived; None when the edge is a numerical root of the exact conditions.
         stable: The closed form rewritten so that it does not cancel.
         crossing: How the multiplier leaves the unit circle: ``"-1"``, ``"+1"``, ``"complex"``; several when it depends
@@ -93,7 +93,7 @@ class Edge:
 
         def evaluate(**values: Any) -> mpmath.mpf:
             with mpmath.workdps(digits + 10):
-                numbers = {n: mpmath.mpf(v) for n, v in values.items()}
+                numbers = {n: mpmath.mpf(v) or mpmath.mpf("1e-400") for n, v in values.items()}  # 0 as a limit
                 if self.expression is None:
                     root = _refine(self, numbers)
                 else:
@@ -104,7 +104,7 @@ class Edge:
         return evaluate
 
     def __call__(self, **values: Any) -> Any:
-        """Return the edge at checked values: a float, or the broadcast array.
+        """Return the edge at checked values: a float, or the broadcast array; 0 where nothing is stable.
 
         Raises:
             ValueError: for a missing or unknown name, a value outside its interval, or a violated condition.
@@ -113,7 +113,24 @@ class Edge:
         with np.errstate(divide="ignore", invalid="ignore"):  # a branch not taken may be infinite or not real
             result = self.numpy(**{name: checked[name] for name in self.needs})
         shape = np.broadcast_shapes(*(np.shape(v) for v in checked.values()))
-        return np.broadcast_to(result, shape).copy() if shape else float(result)
+        result = np.array(np.broadcast_to(result, shape), dtype=float)
+        if self.expression is not None and self.variable != "grad_norm" and result.size <= _CONFIRMED:
+            self._confirm(checked, result)
+        return result if shape else float(result)
+
+    def _confirm(self, values: Mapping[str, np.ndarray], result: np.ndarray) -> None:
+        """Test a closed form against the spectral radius where it is used; replace it by the numerical root on failure.
+
+        A closed form is selected at some hundred points. This catches a corner of the domain that none of them saw.
+        """
+        names = [str(s) for s in self.spectrum.matrix.free_symbols if s != self.spectrum.variable]
+        if not set(names) <= set(values):
+            return
+        points = {n: np.broadcast_to(values[n], result.shape).ravel() for n in names}
+        for i, edge in enumerate(result.flat):
+            point = {n: float(v[i]) for n, v in points.items()}
+            if not self.spectrum.changes_at(point, edge):
+                result.flat[i] = self.spectrum.first_instability(point)[1]
 
     def check(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Return the values as arrays inside the domain; what the formula does not use may be left out."""
@@ -130,8 +147,8 @@ class Edge:
 
     def series(self, parameter: str, order: int = 4) -> sp.Expr:
         """Return the formula expanded in `parameter` about zero, up to and excluding power `order`."""
-        if self.expression is None:
-            raise ValueError(f"the edge of {self.rule} has no closed form to expand")
+        if self.expression is None or self.expression.has(sp.Piecewise, sp.Min):
+            raise ValueError(f"the edge of {self.rule} is not one closed form that could be expanded")
         symbols = {str(s): s for s in self.expression.free_symbols}
         if parameter not in symbols:
             raise unknown(f"parameter of the edge of {self.rule}", parameter, tuple(symbols))
@@ -150,6 +167,10 @@ class Edge:
         return f"Edge({self.rule}: {self.variable} = {self.text}; {self.domain_text})"
 
 
+#: Up to how many values a closed form is tested where it is used.
+_CONFIRMED = 1000
+
+
 def condition_text(condition: sp.Expr) -> str:
     """Return ``a - b > 0`` as ``b < a``."""
     terms = sp.Add.make_args(condition)
@@ -161,7 +182,7 @@ def condition_text(condition: sp.Expr) -> str:
 def _refine(edge: Edge, numbers: dict[str, mpmath.mpf]) -> mpmath.mpf:
     """Return the root of the condition that fires which the float64 root stands for, in the working precision."""
     kind, start = edge.spectrum.first_instability({n: float(v) for n, v in numbers.items()})
-    if not kind or not np.isfinite(start):
+    if kind not in edge.spectrum.conditions or not np.isfinite(start):
         return mpmath.mpf(start)
     condition = edge.spectrum.conditions[kind]
     point = {s: sp.Float(numbers[str(s)], mpmath.mp.dps) for s in condition.free_symbols - {edge.spectrum.variable}}

@@ -278,8 +278,8 @@ class _Printer:
         if not is_norm:
             return f"({one} / ({value}))"
         if self.target == "numpy":
-            return f"np.where({value} > 0, {one} / ({value}), w.dtype.type(0.0))"
-        return f"({one} / ({value}) if {value} > zero else zero)"
+            return f"np.where({value} != 0, {one} / ({value}), w.dtype.type(0.0))"
+        return f"({one} / ({value}) if {value} != zero else zero)"
 
     def _extremum(self, expression: sp.Expr) -> str:
         sign = "<" if isinstance(expression, sp.Min) else ">"

@@ -41,7 +41,9 @@ class Spectrum:
         matrices = self.matrices(values)
         if self.matrix.rows == 1:
             return np.abs(matrices[..., 0, 0])
-        return np.max(np.abs(np.linalg.eigvals(matrices)), axis=-1)
+        finite = np.isfinite(matrices).all(axis=(-2, -1))
+        moduli = np.abs(np.linalg.eigvals(np.where(finite[..., None, None], matrices, 0.0))).max(axis=-1)
+        return np.where(finite, moduli, np.inf)
 
     @cached_property
     def _coefficients(self) -> dict[str, tuple[Callable[..., Any], list[str]]]:
@@ -76,19 +78,27 @@ class Spectrum:
             low, high = (low, middle) if self._radius_at(point, middle) > 1 + 1e-12 else (middle, high)
         return "complex", float(high)
 
+    def changes_at(self, point: Mapping[str, float], value: float) -> bool:
+        """Return whether the radius is at most 1 below `value` and more above (inf: nowhere more)."""
+        if np.isinf(value):
+            return bool(np.all(self._radius_at(point, _SCAN_ALL) <= 1 + 1e-9))
+        if not value > 0:
+            return False
+        radii = self._radius_at(point, np.append(_SCAN, 1.001) * value)
+        return bool(np.all(radii[:-1] <= 1 + 1e-9) and radii[-1] > 1)
+
     def _first_root(self, point: Mapping[str, float]) -> tuple[str, float]:
         found = []
         for kind, (coefficients, names) in self._coefficients.items():
             found += [(root, kind) for root in _positive_roots(coefficients(*(point[n] for n in names)))]
-        last = ("", 0.0)
-        for root, kind in sorted(found):
-            before, after = self._radius_at(point, np.array([0.5 * (last[1] + root), root * (1 + 1e-5)]))
-            if before > 1 + 1e-12:
-                return last
-            if after > 1 + 1e-9:
+        found.sort()
+        beyond = [root for root, _ in found[1:]] + ([2 * found[-1][0] + 1.0] if found else [])
+        if self._radius_at(point, found[0][0] / 2 if found else 1.0) > 1 + 1e-12:
+            return "", 0.0
+        for (root, kind), following in zip(found, beyond, strict=True):  # nothing crosses between two roots
+            if self._radius_at(point, (root + following) / 2) > 1 + 1e-12:
                 return kind, root
-            last = (kind, root)
-        return ("", np.inf) if self._radius_at(point, 2 * last[1] + 1.0) <= 1 + 1e-12 else last
+        return "", np.inf
 
     def _radius_at(self, point: Mapping[str, float], value: Any) -> np.ndarray:
         with np.errstate(all="ignore"):

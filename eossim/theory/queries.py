@@ -52,6 +52,9 @@ def edge(method: Method, **values: Any) -> Any:
     """
     family = catalogue.lookup(method) if isinstance(method, str) else method
     if isinstance(family, Family) and family.closed_form is not None and family.structure in values:
+        sizes = np.asarray(values[family.structure], dtype=float)
+        if np.any(sizes != np.floor(sizes)):
+            raise ValueError(f"{family.structure} must be a whole number, got {values[family.structure]!r}")
         return catalogue.entries()[family.name](**values)
     rule, named = resolve(method, values)
     return catalogue.edge_of(rule)(**named)
@@ -92,28 +95,32 @@ def critical_step_size(
     Args:
         method: Name or rule with hyper-parameter ``eta``.
         curvature: A curvature h > 0, a 1-D array of such, or a symmetric Hessian, shape (dim, dim): then its top
-            eigenvalue counts (that of P^-1/2 H P^-1/2 with `P` or `nu_hat`), and a Hessian with a negative eigenvalue
-            gives 0.
+            eigenvalue counts (that of P^-1/2 H P^-1/2 with `P` or `nu_hat`), and a negative one gives 0 unless weight
+            decay outweighs it. Eigenvalues within rounding of zero count as zero; without a positive one there is no
+            bound (inf).
         P: Preconditioner, as diagonal or matrix.
         nu_hat: Second moment, instead of `P`: P = diag(sqrt(nu_hat) + eps).
         eps: Added outside the root.
         **values: The other hyper-parameters and frozen quantities.
     """
     rule, named = resolve(method, values)
-    if np.ndim(curvature) == 2:
-        shift = float(named.get("weight_decay", 0.0)) if rule.linearization.shift != 0 else 0.0
-        h = preconditioned_spectrum(curvature, P=P, nu_hat=nu_hat, eps=eps, shift=shift)
-        if h[0] < 0:
-            return 0.0
-        return critical_step_size(method, h[-1], **values)
-    if P is not None or nu_hat is not None:
-        raise ValueError("P and nu_hat go with a Hessian, not with a single curvature")
+    preconditioned = rule.linearization.preconditioned
+    if (P is not None or nu_hat is not None) and (np.ndim(curvature) != 2 or not preconditioned):
+        raise ValueError("P and nu_hat go with a Hessian and a preconditioned method")
     from ..symbolic.crossing import first_crossing
 
     critical = first_crossing(rule, "eta")
-    h = STANDARD["grad_norm"].check("curvature", curvature)
-    allowed = {n: v for n, v in named.items() if n in critical.domain or n not in rule.domain}
-    return critical(h=h, **allowed)
+    if np.ndim(curvature) != 2:
+        return critical(h=STANDARD["grad_norm"].check("curvature", curvature), **named)
+    shift = float(named.get("weight_decay", 0.0)) if rule.linearization.shift != 0 else 0.0
+    spectrum = preconditioned_spectrum(curvature, P=P, nu_hat=nu_hat, eps=eps, shift=shift)
+    rounding = 10 * spectrum.size * np.finfo(float).eps * np.abs(spectrum).max()
+    steps = [critical(h=spectrum[-1], **named)] if spectrum[-1] > rounding else [np.inf]
+    if spectrum[0] < -rounding:
+        numerical = np.vectorize(lambda **point: critical.spectrum.first_instability(point)[1], otypes=[float])
+        steps.append(numerical(h=spectrum[0], **named))
+    least = np.minimum.reduce(np.broadcast_arrays(*steps))
+    return least if np.ndim(least) else float(least)
 
 
 def critical_grad_norm(method: Method, h: Any, **values: Any) -> Any:
@@ -127,7 +134,11 @@ def critical_grad_norm(method: Method, h: Any, **values: Any) -> Any:
     from ..symbolic.crossing import critical_norm
 
     rule, named = resolve(method, values)
-    return critical_norm(rule)(h=h, **named)
+    critical = critical_norm(rule)(h=h, **named)
+    at_critical = catalogue.edge_of(rule)(grad_norm=critical, **named)
+    if not np.allclose(at_critical, np.broadcast_to(h, np.shape(at_critical)), rtol=1e-6):
+        raise ValueError(f"no gradient norm puts the edge of {rule.name} at h = {h}")
+    return critical
 
 
 def two_cycle_amplitude(method: Method, h: Any, **values: Any) -> Any:

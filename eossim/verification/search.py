@@ -60,15 +60,18 @@ def falsify(
 
 
 def strategy(interval: Interval) -> st.SearchStrategy[float]:
-    """Return numbers of an interval: the bounded whole, and 1e-3 to 1e3 beyond the end of a half line."""
+    """Return numbers of an interval, its ends approached by powers of ten: 1e-6 of its width, 1e-4 and 1e4 beyond."""
     if np.isfinite(interval.low) and np.isfinite(interval.high):
-        width = interval.high - interval.low
-        low = interval.low + (1e-3 * width if interval.open_low else 0)
-        high = interval.high - (1e-3 * width if interval.open_high else 0)
-        return st.floats(low, high)
+        low, width = interval.low, interval.high - interval.low
+        small = st.floats(-6, 0).map(lambda x: 10**x * width)
+        inside = st.one_of(small.map(lambda x: low + x / 2), small.map(lambda x: low + width - x / 2))
+        ends = [
+            st.just(e) for e, is_open in ((low, interval.open_low), (low + width, interval.open_high)) if not is_open
+        ]
+        return st.one_of(inside, *ends)
     if np.isfinite(interval.low):
-        shifted = st.floats(1e-3, 1e3).map(lambda x: interval.low + x)
-        return shifted if interval.open_low else st.one_of(st.just(float(interval.low)), shifted)
+        above = st.floats(-4, 4).map(lambda x: interval.low + 10**x)
+        return above if interval.open_low else st.one_of(st.just(float(interval.low)), above)
     return st.floats(-1e3, 1e3)
 
 

@@ -96,8 +96,8 @@ class Subject:
     def step_matrices(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """Return the step on one mode as matrices, shape (n, states, states), by running the emitted NumPy step.
 
-        The literal step is applied to each unit state with the norm frozen at ``grad_norm``: nothing of the symbolic
-        linearisation enters.
+        The literal step is applied to each unit state with every norm frozen at its value in `values`: nothing of the
+        symbolic linearisation enters but the names of the norms, which come in the order of the step.
         """
         assert self.rule is not None
         kernel, count = self.rule.kernel, len(values["h"])
@@ -107,10 +107,11 @@ class Subject:
         columns = []
         for unit in np.eye(len(kernel.STATE)):
             states = [np.full((1, count), x) for x in unit]
+            norms = iter(self.rule.linearization.frozen)
             following = kernel.step(
                 *states,
                 grad=lambda x: curvature * x,
-                norm=lambda _: values.get("grad_norm", np.ones(count)),
+                norm=lambda _, norms=norms: values[str(next(norms))],
                 **extra,
                 **hyper,
             )
@@ -126,9 +127,12 @@ class Subject:
 
 
 def _sample(name: str, interval: Interval, rng: np.random.Generator, wide: bool) -> float:
-    if not wide or np.isfinite(interval.high) or not np.isfinite(interval.low):
-        if wide and interval.is_unit and rng.uniform() < 0.3:  # close to the end where forms cancel
-            return float(1 - 10 ** rng.uniform(-6, -1))
+    """Return a value of an interval; `wide` reaches the ends: 24 orders of magnitude of a norm, 1 - 1e-6 of a beta."""
+    if not wide or not np.isfinite(interval.low):
         return interval.sample(rng)
+    if np.isfinite(interval.high):
+        near = 10 ** rng.uniform(-6, -1) * (interval.high - interval.low)
+        ends = (interval.low + near, interval.high - near, interval.sample(rng))
+        return float(ends[rng.integers(3)])
     low, high = (-12, 12) if name == "grad_norm" else (-6, 3)
     return float(interval.low + 10 ** rng.uniform(low, high))

@@ -210,3 +210,11 @@ def test_cache_that_cannot_be_written(tmp_path):
     file, hits, _ = in_a_process(tmp_path)
     assert tmp_path not in file.parents
     assert hits == 0
+
+
+def test_only_a_zero_norm_means_a_zero_reciprocal():
+    clip = sp.Symbol("clip", positive=True)
+    g = grad(w)
+    rule = eossim.Rule("offset", (eta, clip), {w: w - eta * g / (norm(g) - clip)})
+    run = simulate(Quadratic([1.0]), rule(eta=0.1, clip=2.0), [1.0], 1, record=Record(what="w"))
+    assert run.w.values[0, 1, 0] == pytest.approx(1 - 0.1 * 1 / (1 - 2))

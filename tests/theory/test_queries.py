@@ -153,6 +153,25 @@ def test_preconditioned_queries():
     assert eossim.preconditioned_sharpness(H2, P=3 * np.eye(2)) == pytest.approx(1)
 
 
+def test_critical_step_size_of_semidefinite_and_indefinite_hessians():
+    for seed in range(8):  # rank deficient: eigenvalues of -1e-16 are rounding
+        factor = np.random.default_rng(seed).standard_normal((3, 6))
+        hessian = factor.T @ factor
+        assert eossim.critical_step_size("gd", hessian) == pytest.approx(2 / np.linalg.eigvalsh(hessian)[-1])
+    digits = eossim.data.load("digits").least_squares()
+    expected = eossim.edge("adam_frozen", eta=1.0, beta1=0.9) / digits.eigenvalues[-1]
+    found = eossim.critical_step_size("adam_frozen", digits.hessian(), beta1=0.9, nu_hat=np.ones(digits.dim), eps=0.0)
+    assert found == pytest.approx(expected)
+    saddle = np.diag([1.0, -0.5])
+    assert eossim.critical_step_size("gd_weight_decay", saddle, weight_decay=1.0) == pytest.approx(1.0)
+    assert eossim.critical_step_size("gd_weight_decay", saddle, weight_decay=0.1) == 0
+    assert eossim.critical_step_size("gd", np.zeros((2, 2))) == np.inf
+
+
+def test_spectral_radius_overflows_to_infinity():
+    assert eossim.spectral_radius("heavy_ball", 1e308, eta=1e10, beta=0.5) == np.inf
+
+
 def test_spectral_radius():
     np.testing.assert_allclose(
         eossim.spectral_radius("heavy_ball", h=[1.0, 38.0], eta=0.1, beta=0.9), [np.sqrt(0.9), 1.0], rtol=1e-7
@@ -193,6 +212,11 @@ def test_table_prints_everywhere():
         (lambda: eossim.critical_grad_norm("gd", 1.0, eta=0.1), "does not depend"),
         (lambda: eossim.critical_grad_norm("sam", 30.0, eta=0.1, rho=0.1), r"eta\*h < 2"),
         (lambda: eossim.critical_step_size("gd", -1.0), "curvature"),
+        (lambda: eossim.critical_step_size("gd", 1.0, eta=0.1), "eta"),
+        (lambda: eossim.critical_step_size("gd", H2, P=[1.0, 2.0]), "preconditioned method"),
+        (lambda: eossim.critical_grad_norm("clipped_gd", 1.0, eta=0.1, clip=1.0), "no gradient norm"),
+        (lambda: eossim.two_cycle_amplitude("clipped_gd", 1.0, eta=0.1, clip=1.0), "no gradient norm"),
+        (lambda: eossim.edge("delayed_gd", eta=0.1, delay=2.5), "whole number"),
         (lambda: eossim.critical_step_size("gd", 1.0, P=[1.0]), "go with a Hessian"),
         (lambda: eossim.preconditioned_sharpness(H2, P=[1.0, -1.0]), "positive definite"),
         (lambda: eossim.preconditioned_sharpness(H2, P=[1.0]), "coordinates"),

@@ -20,7 +20,7 @@ def step(w, *, grad, norm, eta, clip):
     c0_ = w.dtype.type(1.0)
     g0_ = grad(w)
     n0_ = norm(g0_)
-    s0_ = eta * np.where((c0_ < clip * np.where(n0_ > 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))) | (c0_ != c0_), c0_, clip * np.where(n0_ > 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0)))
+    s0_ = eta * np.where((c0_ < clip * np.where(n0_ != 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))) | (c0_ != c0_), c0_, clip * np.where(n0_ != 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0)))
     return (w - s0_ * g0_,)
 
 
@@ -44,7 +44,7 @@ def diagonal(w, curvature, linear, eta, clip, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = eta[r] * (c0_ if c0_ < clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero) or c0_ != c0_ else clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero))
+                s0_[r] = eta[r] * (c0_ if c0_ < clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero) or c0_ != c0_ else clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero))
             for i in range(dim):
                 h_ = curvature[i]
                 for r in range(runs):
@@ -77,7 +77,7 @@ def dense(w, hessian, linear, eta, clip, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = eta[r] * (c0_ if c0_ < clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero) or c0_ != c0_ else clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero))
+                s0_[r] = eta[r] * (c0_ if c0_ < clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero) or c0_ != c0_ else clip[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero))
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]

@@ -19,7 +19,7 @@ SHIFT = ''
 def step(w, *, grad, norm, eta):
     g0_ = grad(w)
     n0_ = norm(g0_)
-    s0_ = eta * np.where(n0_ > 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))
+    s0_ = eta * np.where(n0_ != 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))
     return (w - s0_ * g0_,)
 
 
@@ -42,7 +42,7 @@ def diagonal(w, curvature, linear, eta, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = eta[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero)
+                s0_[r] = eta[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero)
             for i in range(dim):
                 h_ = curvature[i]
                 for r in range(runs):
@@ -74,7 +74,7 @@ def dense(w, hessian, linear, eta, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = eta[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero)
+                s0_[r] = eta[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]

@@ -19,7 +19,7 @@ SHIFT = ''
 def step(w, *, grad, norm, eta, rho):
     g0_ = grad(w)
     n0_ = norm(g0_)
-    s0_ = rho * np.where(n0_ > 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))
+    s0_ = rho * np.where(n0_ != 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))
     x0_ = w + s0_ * g0_
     g1_ = grad(x0_)
     return (w - eta * g1_,)
@@ -44,7 +44,7 @@ def diagonal(w, curvature, linear, eta, rho, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero)
+                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero)
             for i in range(dim):
                 h_ = curvature[i]
                 for r in range(runs):
@@ -80,7 +80,7 @@ def dense(w, hessian, linear, eta, rho, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero)
+                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero)
             for i in range(dim):
                 for r in range(runs):
                     w_ = w[i, r]

@@ -19,7 +19,7 @@ SHIFT = ''
 def step(w, *, grad, norm, eta, rho, weight_decay):
     g0_ = grad(w)
     n0_ = norm(g0_)
-    s0_ = rho * np.where(n0_ > 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))
+    s0_ = rho * np.where(n0_ != 0, w.dtype.type(1.0) / (n0_), w.dtype.type(0.0))
     x0_ = w + s0_ * g0_
     g1_ = grad(x0_)
     s1_ = weight_decay * eta
@@ -49,7 +49,7 @@ def diagonal(w, curvature, linear, eta, rho, weight_decay, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero)
+                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero)
             for i in range(dim):
                 h_ = curvature[i]
                 b_ = linear[i]
@@ -90,7 +90,7 @@ def dense(w, hessian, linear, eta, rho, weight_decay, stops, kept):
             for r in range(runs):
                 n0_[r] = np.sqrt(n0_[r])
             for r in range(runs):
-                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] > zero else zero)
+                s0_[r] = rho[r] * (w.dtype.type(1.0) / (n0_[r]) if n0_[r] != zero else zero)
             for i in range(dim):
                 b_ = linear[i]
                 for r in range(runs):
