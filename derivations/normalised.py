@@ -33,8 +33,8 @@ def _normalised() -> Derivation:
     there = x - eta
     d.equal("Two steps of size eta, down and up", there + eta, x)
     d.say(
-        "Every start ends on such a cycle, and stays on the one that it reaches: the cycles form a family, one "
-        "for every s."
+        "Every start ends on such a cycle, unless it is a multiple of eta and hits 0; it stays on the one that it "
+        "reaches: the cycles form a family, one for every s."
     )
     mean = (h * x - h * there) / 2
     d.equal("The gradient norms at the two points have the mean", mean, eta * h / 2)

@@ -40,7 +40,7 @@ def textbook(base: sp.Expr, r: sp.Expr) -> sp.Expr:
 def _composition() -> Derivation:
     d = Derivation(
         "sam_composition",
-        "SAM on top of any linear method",
+        "SAM on top of a linear method that leaves at z = -1",
         "the gradient h w is replaced by h (1 + r h) w; base edge H",
     )
     r, base = sp.symbols("r H", positive=True)
@@ -54,9 +54,9 @@ def _composition() -> Derivation:
     d.equal("r -> 0 gives the base edge", at(2 * base / (1 + sp.sqrt(1 + 4 * r * base)), (r, 0)), base)
     d.equal("The edge is below it by", base - root, r * root**2)
     d.say(
-        "With r = rho (USAM) the method is linear and this is its divergence boundary. With r = rho / G (SAM) it "
-        "holds on a period-2 orbit, on which G is constant; with momentum other orbits coexist (see "
-        "sam_momentum_cycle)."
+        "With r = rho (USAM) the method is linear and this is its divergence boundary, whatever the kind of crossing. "
+        "With r = rho / G (SAM) it holds on a period-2 orbit, on which G is constant, so for a base that leaves at "
+        "z = -1; with momentum other orbits coexist (see sam_momentum_cycle)."
     )
     return d
 

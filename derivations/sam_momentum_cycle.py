@@ -55,8 +55,8 @@ def _cycle() -> Derivation:
     )
     d.say(
         "So the orbit along the top curvature is locally stable in every direction. Other orbits coexist with it: "
-        "the measurement starts at rest away from it, so it takes beta <= 0.2 and 0.5 <= eta h <= 1.8, where "
-        "20,000 random starts all ended on the 2-cycle."
+        "the measurement starts at rest away from it, so its domain is narrowed to beta <= 0.2 and 0.5 <= eta h <= 1.8, "
+        "where it finds no other."
     )
     d.claim(
         id="sam_heavy_ball.two_cycle",
@@ -89,7 +89,5 @@ def _period_four() -> Derivation:
     )
     d.equal("At a = 2 beta it ends where q passes through 0", at(q, (a, 2 * b)), 0)
     d.equal("with p there", sp.factor(p.subs(a, 2 * b)), 2 * b * rho / (1 - b))
-    d.say(
-        "For larger beta orbits of period 3, 6, 8 and more exist as well: momentum formulas hold near their own orbit."
-    )
+    d.say("Momentum formulas therefore hold near their own orbit.")
     return d
