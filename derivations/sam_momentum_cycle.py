@@ -55,8 +55,8 @@ def _cycle() -> Derivation:
     )
     d.say(
         "So the orbit along the top curvature is locally stable in every direction. Other orbits coexist with it: "
-        "the measurement starts at rest away from it, so its domain is narrowed to beta <= 0.2 and 0.5 <= eta h <= 1.8, "
-        "where it finds no other."
+        "the measurement starts at rest away from it, so its domain is narrowed to beta <= 0.2 and "
+        "0.5 <= eta h <= 1.8, where it finds no other."
     )
     d.claim(
         id="sam_heavy_ball.two_cycle",
