@@ -138,9 +138,14 @@ def unknown(kind: str, name: object, options: Iterable[str]) -> ValueError:
         options: The names that exist.
     """
     known = list(options)
-    hint = _suggestion(name, known) or ";"
+    hint = _suggestion(name, known)
     shown = _short(name)[1:-1] if isinstance(name, str) else _short(name)
-    return ValueError(f'unknown {kind} "{shown}"{hint} known: {", ".join(known) or "none"}')
+    listed = ", ".join(known[:_LISTED]) + (f" and {len(known) - _LISTED} more" if len(known) > _LISTED else "")
+    return ValueError(f'unknown {kind} "{shown}"{hint or ";"} known: {listed or "none"}')
+
+
+#: Known names that a message lists.
+_LISTED = 16
 
 
 def choice(name: str, value: Any, options: Iterable[str]) -> str:

@@ -42,6 +42,12 @@ class Rule:
         summary: One line for tables.
         domain: Intervals of hyper-parameters with names of your own.
 
+    Expressions may use ``grad`` (at any point, also nested), ``norm``, ``precond``, ``upcoming``, sums, products,
+    powers, square roots and sympy's ``Min``, ``Max``, ``Abs`` and ``sign``. A state variable that rests at the
+    minimiser with ``w``, such as a delayed iterate, starts at w0; any other is a buffer and starts at zero. A norm is
+    frozen for the edge: that of ``grad(w)`` is named ``grad_norm``, that of a state ``m`` is ``m_norm``, others
+    ``norm_1``, ...
+
     Raises:
         ValueError: if the update uses an undeclared symbol, leaves a declared hyper-parameter unused, or lacks ``w``.
 
@@ -68,6 +74,8 @@ class Rule:
         self.name = name
         self.reference = reference
         self.summary = summary
+        if isinstance(hyper, str) or len({str(p) for p in hyper}) < len(tuple(hyper)):
+            raise ValueError(f"hyper must be a sequence of distinct symbols or names, got {hyper!r}")
         given = dict(domain or {})
         self.domain: dict[str, Interval] = {str(p): given.get(str(p), _interval_of(p)) for p in hyper}
         #: Name of the generated module of a shipped rule; other rules are compiled into the user's cache.
@@ -232,7 +240,7 @@ class Family:
         return f"Family({self.name}; {self.structure})"
 
 
-def rule(reference: str = "", *, domain: Mapping[str, Interval] | None = None) -> Callable[..., Rule]:
+def rule(reference: str = "", *, domain: Mapping[str, Interval] | None = None) -> Any:
     """Turn a function into a `Rule`: positional parameters are the state, keyword-only parameters the hyper-parameters.
 
     The function returns the next state (a tuple when there is more than one variable); its docstring is the summary.
@@ -256,6 +264,9 @@ def rule(reference: str = "", *, domain: Mapping[str, Interval] | None = None) -
             domain=domain,
         )
 
+    if callable(reference):  # written without parentheses
+        function, reference = reference, ""
+        return declare(function)
     return declare
 
 
@@ -276,7 +287,10 @@ def step_rule(
 
         symbols = [state(s) for s in states]
         values = step(*symbols, **{p: parameter(p, intervals[p]) for p in hyper})
-        return dict(zip(symbols, values if isinstance(values, tuple) else (values,), strict=True))
+        following = values if isinstance(values, tuple) else (values,)
+        if len(following) != len(symbols) or None in following:
+            raise ValueError(f"rule {name} must return the next {', '.join(states)}, got {values!r}")
+        return dict(zip(symbols, following, strict=True))
 
     summary = (inspect.getdoc(step) or "").partition("\n")[0].strip()
     return Rule(name, hyper, update, reference=reference, summary=summary, domain=intervals)

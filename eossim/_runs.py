@@ -45,7 +45,7 @@ def print_run(
     found = catalogue.lookup(method)
     member, rest = found.resolve(values) if isinstance(found, Family) else (found, values)
     what = ["loss", "grad_norm", "sharpness", "multiplier"]
-    if member.edge.expression is not None and set(member.edge.needs) <= {*member.hyper, "grad_norm"}:
+    if not isinstance(found, Family):  # the edge of a large member takes long to derive
         what.append("edge")
     run = simulate(problem, member(**rest), steps=steps, seed=seed, dtype=dtype, record=Record(what=what))
     if out is not None:
@@ -59,11 +59,16 @@ def print_run(
         cells = "".join(f"{float(run[name][0, i]):14.6g}" for name in what)
         lines.append(f"{int(run.step[i]):8d} {cells}")
     diverged = int(run.diverged_at[0])
+    first, last = (float(run.grad_norm[0, i]) for i in (0, -1))
     if diverged >= 0:
         lines.append(f"diverged: the iterate overflows at step {diverged}")
-    else:
-        first, last = (float(run.grad_norm[0, i]) for i in (0, -1))
+    elif min(first, last) > 0:
         lines.append(
             f"gradient norm {'grew' if last > first else 'fell'} by a factor {max(last, first) / min(last, first):.3g}"
         )
+    else:
+        lines.append(f"gradient norm from {first:.3g} to {last:.3g}")
+    if run.run.size > 1:
+        lost = int((run.diverged_at >= 0).sum())
+        lines.append(f"shown is the first of {run.run.size} runs, {lost} of which diverged; --out keeps all")
     return "\n".join(lines + ([f"saved: {out}"] if out is not None else []))

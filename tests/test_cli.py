@@ -89,3 +89,18 @@ def test_doctor():
     text = run("doctor").output
     assert "numba" in text
     assert "linear algebra" in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--spectrum", "1", "eta=1"], ["--spectrum", "0", "eta=0.1"], ["--spectrum", "4,1", "eta=0.1,0.6"]]
+)
+def test_simulate_reports_whatever_happens(arguments):
+    result = run("simulate", *arguments, "--steps", "5")
+    assert result.exit_code == 0, result.output
+    assert "gradient norm" in result.output
+    assert ("first of 2 runs" in result.output) == ("eta=0.1,0.6" in arguments)
+
+
+def test_a_family_is_a_claim_name():
+    assert run("verify", "--claim", "delayed_gd", "--data", "diabetes", "--jobs", "1").exit_code == 0
+    assert run("verify", "--jobs", "0").exit_code == 2

@@ -37,3 +37,13 @@ def test_ci_runs_the_test_command_of_the_readme():
     script = (readme.README.parent / ".ci" / "run").read_text()
     assert "README.md" in script
     assert command.startswith("python3 -m venv .venv && ")
+
+
+def test_commands_that_it_shows_are_accepted():
+    from typer.testing import CliRunner
+
+    from eossim.cli import app
+
+    for line in ("edge sam eta=0.1 rho=0.05 grad_norm=1.3", "derive sam", "edges", "doctor"):
+        assert f"eossim {line}" in TEXT
+        assert CliRunner().invoke(app, line.split()).exit_code == 0

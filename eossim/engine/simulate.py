@@ -92,6 +92,7 @@ def simulate(
             "engine": engine,
             "dtype": numeric.name,
             "seed": seed,
+            **({} if method.preconditioner is None else {"preconditioner": method.preconditioner.ravel()}),
             "steps": steps,
             "started": began.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 6),

@@ -7,6 +7,7 @@ first to the last. Runs are the innermost loop: they become the SIMD lanes.
 from __future__ import annotations
 
 import keyword
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -36,7 +37,7 @@ SHIFT = {shift!r}
 #: Names that the generated functions use themselves, besides those that end in an underscore.
 _RESERVED = {
     *("np", "kernel", "product", "step", "diagonal", "dense", "grad", "norm", "curvature", "hessian", "linear"),
-    *("stops", "kept", "dim", "runs", "zero", "done", "p", "i", "r", "h"),
+    *("stops", "kept", "dim", "runs", "zero", "done", "total", "p", "i", "r", "h", "range", "len"),
 }
 
 
@@ -112,9 +113,7 @@ def _fused(program: Program, *, dense: bool) -> str:
                 step += _coordinate_loop(program, [op.value], [store], printer, dense)
             step.append(f"product({curvature}, {point}, {op.target})")
         elif op.kind == NORM:
-            step.append(f"{op.target}[:] = zero")
-            square = f"{printer.local(op.value)} * {printer.local(op.value)}"
-            step += _coordinate_loop(program, [op.value], [f"{op.target}[r] += {square}"], printer, dense)
+            step += _norm_loop(program, op, printer, dense)
             step.append(f"for r in range(runs):\n    {op.target}[r] = np.sqrt({op.target}[r])")
             emitted.add(op.target)
             ready = [d for d in dynamic if d.target not in emitted and _ready(d, emitted, program)]
@@ -141,23 +140,55 @@ def _coordinate_loop(
     program: Program, wanted: list[sp.Expr], stores: list[str], printer: _Printer, dense: bool
 ) -> list[str]:
     """One sweep over coordinates and runs that evaluates what `stores` needs, gradients inline or from memory."""
+    outer, inner = _coordinate_lines(program, wanted, printer, dense)
+    loop = "for r in range(runs):\n" + _indent(inner + stores)
+    return ["for i in range(dim):\n" + _indent([*outer, loop])]
+
+
+def _norm_loop(program: Program, op: Op, printer: _Printer, dense: bool) -> list[str]:
+    """The sum of squares, first coordinate to last; several coordinates a pass, since each pass reads and writes it."""
+    outer, inner = _coordinate_lines(program, [op.value], printer, dense)
+    square = f"{printer.local(op.value)} * {printer.local(op.value)}"
+
+    def at(lines: list[str], offset: int) -> list[str]:
+        moved = [re.sub(r"\b(h_|b_)(?!\w)", rf"\g<1>at{offset}_", line) for line in lines]
+        return [re.sub(r"\[i\b", f"[i + {offset}", line) for line in moved]
+
+    passes = range(_NORM_PASSES)
+    together = [line for k in passes for line in [*at(inner, k), f"total += {square}"]]
+    wide = f"for r in range(runs):\n    total = {op.target}[r]\n{_indent(together)}\n    {op.target}[r] = total"
+    narrow = "for r in range(runs):\n" + _indent([*inner, f"{op.target}[r] += {square}"])
+    return [
+        f"{op.target}[:] = zero",
+        f"for i in range(0, dim - {_NORM_PASSES - 1}, {_NORM_PASSES}):\n"
+        + _indent([*(line for k in passes for line in at(outer, k)), wide]),
+        f"for i in range(dim - dim % {_NORM_PASSES}, dim):\n" + _indent([*outer, narrow]),
+    ]
+
+
+#: Coordinates that one pass over the runs adds to a norm.
+_NORM_PASSES = 4
+
+
+def _coordinate_lines(
+    program: Program, wanted: list[sp.Expr], printer: _Printer, dense: bool
+) -> tuple[list[str], list[str]]:
+    """Return what a sweep computes once a coordinate, and once a coordinate and run, to have `wanted`."""
     needed = _slice(program, wanted, dense)
-    lines = []
     symbols = {s for op in needed for s in op.value.free_symbols} | {s for e in wanted for s in e.free_symbols}
-    lines += [f"{s}_ = {s}[i, r]" for s in program.states if s in symbols]
+    inner = [f"{s}_ = {s}[i, r]" for s in program.states if s in symbols]
     for op in needed:
         if op.kind == GRADIENT:
             at = f"{op.target}[i, r]" if dense else f"h_ * {printer.local(op.value)}"
-            lines.append(f"{op.target}v = {at}" + (" - b_" if program.centred else ""))
+            inner.append(f"{op.target}v = {at}" + (" - b_" if program.centred else ""))
         elif op.kind == COORDINATE:
-            lines.append(f"{printer.local(op.target)} = {printer(op.value)}")
+            inner.append(f"{printer.local(op.target)} = {printer(op.value)}")
     outer = []
     if not dense and (program.modewise or any(op.kind == GRADIENT for op in needed)):
         outer.append("h_ = curvature[i]")
     if program.centred and any(op.kind == GRADIENT for op in needed):
         outer.append("b_ = linear[i]")
-    loop = "for r in range(runs):\n" + _indent(lines + stores)
-    return ["for i in range(dim):\n" + _indent([*outer, loop])]
+    return outer, inner
 
 
 def _slice(program: Program, wanted: Iterable[sp.Expr], dense: bool) -> list[Op]:

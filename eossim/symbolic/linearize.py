@@ -101,6 +101,7 @@ class _Mode:
     def visit(self, expression: sp.Expr) -> sp.Expr:
         """Evaluate the operators of an expression, innermost first."""
         if isinstance(expression, norm):
+            self.visit(expression.args[0])  # norms inside it come first, as they do in the compiled step
             return _frozen_symbol(expression.args[0], self.frozen)
         if isinstance(expression, precond):
             self.preconditioned = True

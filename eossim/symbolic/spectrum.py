@@ -66,12 +66,15 @@ class Spectrum:
         Returns:
             ``(kind, value)``; ``("", inf)`` when there is none, ``("", 0.0)`` when nothing is stable.
         """
-        kind, value = self._first_root(point)
-        below = value * _SCAN if np.isfinite(value) else _SCAN_ALL
-        unstable = self._radius_at(point, below) > 1 + 1e-9
-        if value == 0 or not unstable.any():
-            return kind, value
+        kind, value, reach = self._first_root(point)
+        # value 0: unstable below the first root, from the start or from a crossing without a condition
+        whole = _SCAN_ALL if np.isinf(value) else value * _SCAN
+        below = whole if value else reach * np.geomspace(1e-13, 1, 131)
+        radii = self._radius_at(point, below)
+        unstable = radii > 1 + (1e-12 if value == 0 else 1e-9)
         first = int(np.argmax(unstable))
+        if not unstable[first] or (value == 0 and not np.any(radii[:first] < 1 - 1e-12)):
+            return kind, value
         low, high = (below[first - 1] if first else 0.0), below[first]
         for _ in range(60):
             middle = (low + high) / 2
@@ -87,18 +90,20 @@ class Spectrum:
         radii = self._radius_at(point, np.append(_SCAN, 1.001) * value)
         return bool(np.all(radii[:-1] <= 1 + 1e-9) and radii[-1] > 1)
 
-    def _first_root(self, point: Mapping[str, float]) -> tuple[str, float]:
+    def _first_root(self, point: Mapping[str, float]) -> tuple[str, float, float]:
+        """Return kind and value of the first root beyond which the radius exceeds 1, and where it was first probed."""
         found = []
         for kind, (coefficients, names) in self._coefficients.items():
             found += [(root, kind) for root in _positive_roots(coefficients(*(point[n] for n in names)))]
         found.sort()
         beyond = [root for root, _ in found[1:]] + ([2 * found[-1][0] + 1.0] if found else [])
-        if self._radius_at(point, found[0][0] / 2 if found else 1.0) > 1 + 1e-12:
-            return "", 0.0
+        start = found[0][0] / 2 if found else 1.0
+        if self._radius_at(point, start) > 1 + 1e-12:
+            return "", 0.0, start
         for (root, kind), following in zip(found, beyond, strict=True):  # nothing crosses between two roots
             if self._radius_at(point, (root + following) / 2) > 1 + 1e-12:
-                return kind, root
-        return "", np.inf
+                return kind, root, start
+        return "", np.inf, start
 
     def _radius_at(self, point: Mapping[str, float], value: Any) -> np.ndarray:
         with np.errstate(all="ignore"):

@@ -82,7 +82,8 @@ def spectral_radius(method: Method, h: Any, **values: Any) -> Any:
     needs = [n for n in intervals if any(str(s) == n for s in linear.matrix.free_symbols)]
     checked: dict[str, Any] = checked_values(f"the spectral radius of {rule.name}", intervals, needs, (), named)
     checked["h"] = STANDARD["curvature"].check("h", h)
-    radius = Spectrum(linear.matrix, curvature).radius({n: checked[n] for n in [*needs, "h"]})
+    with np.errstate(over="ignore", invalid="ignore"):  # too large for a float is infinite
+        radius = Spectrum(linear.matrix, curvature).radius({n: checked[n] for n in [*needs, "h"]})
     shape = np.broadcast_shapes(*(np.shape(v) for v in checked.values()))
     return np.broadcast_to(radius, shape).copy() if shape else float(radius)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import joblib
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from .. import data as datasets
 from .._check import positive_int, unknown
-from .._rule import Rule
+from .._rule import Family, Rule
 from ..symbolic.claim import Claim
 from ..symbolic.derivation import Derivation, recorded
 from ..symbolic.latex import plain
@@ -30,7 +29,7 @@ REAL_DATA = ("digits", "diabetes")
 
 
 def verify(
-    claims: str | Rule | Claim | Sequence[str | Rule | Claim] | None = None,
+    claims: str | Rule | Family | Claim | Sequence[str | Rule | Family | Claim] | None = None,
     *,
     data: str | Sequence[str] = REAL_DATA,
     thorough: bool = False,
@@ -56,13 +55,14 @@ def verify(
         ValueError: for an unknown claim or data set, with the nearest name.
     """
     seed = positive_int("seed", seed, minimum=0)
+    jobs = joblib.cpu_count() if jobs is None else positive_int("jobs", jobs)
     names = (data,) if isinstance(data, str) else tuple(data)
     for name in names:
         datasets.load(name)  # an unknown or damaged data set fails before the work starts
     tasks = _select(claims)
     effort = 10 if thorough else 1
     began = time.perf_counter()
-    workers = min(jobs or joblib.cpu_count(), max(1, len(tasks) // 4))
+    workers = min(jobs, max(1, len(tasks) // 4))
     stream = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(
         joblib.delayed(_numbered_verdict)(i, claim, origin, names, effort, seed)
         for i, (claim, origin) in enumerate(tasks)
@@ -77,8 +77,10 @@ def _select(claims: Any) -> list[tuple[Any, Any]]:
     rows = [(claim, row) for row in recorded().values() for claim in row["claims"]]
     if claims is None:
         return rows
-    if isinstance(claims, str | Path | Rule | Claim):
+    if isinstance(claims, str | Rule | Family | Claim):
         claims = [claims]
+    if not isinstance(claims, Iterable):
+        raise TypeError(f"claims must be names, rules or claims, got {claims!r}")
     chosen: list[tuple[Any, Any]] = []
     for item in claims:
         if isinstance(item, Claim):
@@ -86,11 +88,17 @@ def _select(claims: Any) -> list[tuple[Any, Any]]:
         elif isinstance(item, Rule):
             chosen.append((edge_claim(item), item))
         else:
-            found = [pair for pair in rows if fnmatch.fnmatch(pair[0]["id"], item) or pair[0]["id"] == f"{item}.edge"]
+            name = item.name if isinstance(item, Family) else str(item)
+            found = [pair for pair in rows if _names(pair[0], name)]
             if not found:
-                raise unknown("claim", item, [claim["id"] for claim, _ in rows])
-            chosen += found
+                raise unknown("claim", name, [claim["id"] for claim, _ in rows])
+            chosen += [pair for pair in found if pair not in chosen]
     return chosen
+
+
+def _names(claim: dict[str, Any], name: str) -> bool:
+    """Whether `name` is a claim, a pattern of claims, or a rule whose edge the claim is about."""
+    return fnmatch.fnmatch(claim["id"], name) or (claim["kind"] == "edge" and claim["rule"] == name)
 
 
 def edge_claim(rule: Rule) -> Claim:

@@ -7,7 +7,7 @@ import sympy as sp
 import eossim
 from eossim import Rule
 from eossim.domain import Interval
-from eossim.symbolic import beta, eta, grad, m, nu, rho, state, w
+from eossim.symbolic import beta, eta, grad, m, norm, nu, rho, state, upcoming, w
 
 v = state("v")
 kappa = sp.Symbol("kappa", positive=True)
@@ -36,7 +36,27 @@ ema = beta * m + (1 - beta) * g
 second = v / 1000 + sp.Rational(999, 1000) * ema
 slow = w - eta * grad(w + rho * g)
 branch = w - eta * nu * grad(w - beta * eta * g) + eta * rho * g
+s1, s2, s3 = (state(f"s{i}") for i in (1, 2, 3))
+first = beta * s1 + nu * g
+second_buffer = nu * s2 + first
+third = beta * s3 + (1 - beta) * second_buffer
 CASES = {
+    "four states, a complex pair without a condition": (
+        Rule("four", (eta, beta, nu), {w: w - eta * (second_buffer + third), s1: first, s2: second_buffer, s3: third}),
+        [{"eta": 0.1, "beta": 0.5, "nu": 0.5}, {"eta": 1.0, "beta": 0.9, "nu": 0.1}],
+    ),
+    "a sign that a parameter decides": (
+        Rule("sign", (eta, kappa), {w: w - eta * (2 - kappa) * g}),
+        [{"eta": 0.1, "kappa": 1.0}],
+    ),
+    "the theta method": (
+        Rule("theta", (eta, nu), {w: w - eta * ((1 - nu) * g + nu * grad(upcoming(w)))}),
+        [{"eta": 0.1, "nu": 0.25}, {"eta": 0.1, "nu": 0.75}],
+    ),
+    "a gradient after a gradient": (
+        Rule("cubic", (eta, kappa), {w: w - eta * grad(w - kappa * g)}),
+        [{"eta": e, "kappa": k} for e in (0.1, 10.0) for k in (0.001, 0.5)],
+    ),
     "gradient ascent": (Rule("up", (eta,), {w: w + eta * g}), [{"eta": 0.1}]),
     "a weak crossing": (Rule("weak", (eta,), {w: w + (twice - w) / 100_000}), [{"eta": 0.1}]),
     "a complex pair close to beta = 1": (
@@ -127,3 +147,14 @@ def test_large_families_stay_fast_and_exact():
     betas, weights = [0.0, 0.5, 0.9, 0.95, 0.99], [0.2] * 5
     expected = 2 / (0.1 * sum(a * (1 - b) / (1 + b) for a, b in zip(weights, betas, strict=True)))
     assert eossim.edge("parallel_ema", eta=0.1, betas=betas, weights=weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_norms_inside_norms_are_frozen_in_the_order_of_the_step():
+    ascended = grad(w + rho * g / norm(g))
+    rule = Rule("twonorm", (eta, rho), {w: w - eta * ascended / norm(ascended)})
+    assert eossim.verify(rule, data="diabetes").passed
+
+
+def test_step_sizes_need_not_be_called_eta():
+    lr = sp.Symbol("lr", positive=True)
+    assert eossim.verify(Rule("mine", (lr,), {w: w - lr * g}), data="diabetes").passed

@@ -97,3 +97,20 @@ def test_family_members():
 def test_update_of_a_two_state_rule_reads_old_values():
     made = eossim.Rule("swap", (eta, beta), {w: w - eta * m, m: beta * m + grad(w)})
     assert made.linearization.matrix == sp.Matrix([[1, -eta], [sp.Symbol("h", positive=True), beta]])
+
+
+def test_the_decorator_works_bare_and_says_what_is_wrong():
+    @eossim.rule
+    def bare(w, *, eta):
+        return w - eta * grad(w)
+
+    assert bare.edge(eta=0.1) == pytest.approx(20)
+
+    @eossim.rule()
+    def short(w, m, *, eta):
+        return w - eta * grad(w)
+
+    with pytest.raises(ValueError, match="must return the next w, m"):
+        _ = short.edge
+    with pytest.raises(ValueError, match="distinct"):
+        eossim.Rule("mine", "eta", {w: w - eta * grad(w)})

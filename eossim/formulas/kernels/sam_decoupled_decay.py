@@ -39,7 +39,31 @@ def diagonal(w, curvature, linear, eta, rho, weight_decay, stops, kept):
     for p in range(stops.size):
         for _ in range(done, stops[p]):
             n0_[:] = zero
-            for i in range(dim):
+            for i in range(0, dim - 3, 4):
+                h_at0_ = curvature[i + 0]
+                b_at0_ = linear[i + 0]
+                h_at1_ = curvature[i + 1]
+                b_at1_ = linear[i + 1]
+                h_at2_ = curvature[i + 2]
+                b_at2_ = linear[i + 2]
+                h_at3_ = curvature[i + 3]
+                b_at3_ = linear[i + 3]
+                for r in range(runs):
+                    total = n0_[r]
+                    w_ = w[i + 0, r]
+                    g0_v = h_at0_ * w_ - b_at0_
+                    total += g0_v * g0_v
+                    w_ = w[i + 1, r]
+                    g0_v = h_at1_ * w_ - b_at1_
+                    total += g0_v * g0_v
+                    w_ = w[i + 2, r]
+                    g0_v = h_at2_ * w_ - b_at2_
+                    total += g0_v * g0_v
+                    w_ = w[i + 3, r]
+                    g0_v = h_at3_ * w_ - b_at3_
+                    total += g0_v * g0_v
+                    n0_[r] = total
+            for i in range(dim - dim % 4, dim):
                 h_ = curvature[i]
                 b_ = linear[i]
                 for r in range(runs):
@@ -81,7 +105,27 @@ def dense(w, hessian, linear, eta, rho, weight_decay, stops, kept):
         for _ in range(done, stops[p]):
             product(hessian, w, g0_)
             n0_[:] = zero
-            for i in range(dim):
+            for i in range(0, dim - 3, 4):
+                b_at0_ = linear[i + 0]
+                b_at1_ = linear[i + 1]
+                b_at2_ = linear[i + 2]
+                b_at3_ = linear[i + 3]
+                for r in range(runs):
+                    total = n0_[r]
+                    w_ = w[i + 0, r]
+                    g0_v = g0_[i + 0, r] - b_at0_
+                    total += g0_v * g0_v
+                    w_ = w[i + 1, r]
+                    g0_v = g0_[i + 1, r] - b_at1_
+                    total += g0_v * g0_v
+                    w_ = w[i + 2, r]
+                    g0_v = g0_[i + 2, r] - b_at2_
+                    total += g0_v * g0_v
+                    w_ = w[i + 3, r]
+                    g0_v = g0_[i + 3, r] - b_at3_
+                    total += g0_v * g0_v
+                    n0_[r] = total
+            for i in range(dim - dim % 4, dim):
                 b_ = linear[i]
                 for r in range(runs):
                     w_ = w[i, r]
