@@ -18,7 +18,7 @@ from ._jit import kernel
 
 def product(matrix: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
     """Write ``matrix @ columns`` to `out`; C-ordered arrays of one dtype. Compiled code calls it, nothing else."""
-    raise NotImplementedError("call it from compiled code")
+    raise TypeError("product is for compiled code")
 
 
 @kernel

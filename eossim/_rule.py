@@ -296,6 +296,11 @@ def step_rule(
     return Rule(name, hyper, update, reference=reference, summary=summary, domain=intervals)
 
 
+def numbered(stem: str, n: int) -> list[str]:
+    """Return ``stem_1`` to ``stem_n``: the entries of a vector hyper-parameter, or a row of states."""
+    return [f"{stem}_{i}" for i in range(1, n + 1)]
+
+
 def _interval_of(parameter: Any) -> Interval:
     """Return the interval of a declared hyper-parameter: the shared one, or what the symbol's assumptions say."""
     name = str(parameter)
