@@ -32,9 +32,8 @@ KINDS = ("-1", "+1", "complex")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A closed form that may be the edge, with the kind of crossing and the sign condition under which it is real."""
+    """A closed form that may be the edge, with the sign condition under which it is real."""
 
-    kind: str
     expression: sp.Expr
     real_if: sp.Expr | None = None
 
@@ -93,11 +92,11 @@ class Crossing:
         sample = next((s for s, _, value in self.measured if 0 < value < np.inf), self.samples[0])
         return {self.symbols[n]: sp.Rational(x).limit_denominator(999) for n, x in sample.items()}
 
-    def candidates(self, kind: str, sample: dict[sp.Symbol, Any]) -> list[Candidate]:
+    def candidates(self, kind: str) -> list[Candidate]:
         """Return closed forms of the roots of one condition, factor by factor."""
         found = []
         for factor, _ in sp.factor_list(self.conditions.get(kind, sp.Integer(1)))[1]:
-            found += [Candidate(kind, *root) for root in self._roots(factor, sample)]
+            found += [Candidate(*root) for root in self._roots(factor, self.example)]
         return found
 
     def _roots(self, factor: sp.Expr, sample: dict[sp.Symbol, Any]) -> list[tuple[sp.Expr, sp.Expr | None]]:
@@ -142,7 +141,7 @@ def first_crossing(rule: Rule, variable: str) -> Edge:
     elif all(value == 0 for _, _, value in crossing.measured):
         expression, conditions = sp.Integer(0), ()
     else:
-        usable = [c for kind in kinds for c in crossing.candidates(kind, crossing.example)]
+        usable = [c for kind in kinds for c in crossing.candidates(kind)]
         expression, conditions = _select(usable, crossing)
     stable = None if expression is None else bernstein(expression, crossing.domain)
     return Edge(
@@ -167,7 +166,7 @@ def _select(candidates: list[Candidate], crossing: Crossing) -> tuple[sp.Expr | 
     truth = np.array([value for _, _, value in crossing.measured])
     points = {n: np.array([sample[n] for sample in crossing.samples]) for n in crossing.samples[0]}
     for expression in _combinations(candidates, points, truth):
-        conditions = _sign_conditions(expression, crossing)
+        conditions = _sign_conditions(expression, crossing.domain)
         claimed = _evaluate(expression, points)
         for condition in conditions:
             claimed = np.where(_evaluate(condition, points) > 0, claimed, np.nan)
@@ -208,13 +207,13 @@ def _evaluate(expression: sp.Expr, points: dict[str, np.ndarray]) -> np.ndarray:
     return np.broadcast_to(np.where(np.imag(value) == 0, np.real(value), np.nan), shape)
 
 
-def _sign_conditions(expression: sp.Expr, crossing: Crossing) -> tuple[sp.Expr, ...]:
+def _sign_conditions(expression: sp.Expr, domain: dict[str, Interval]) -> tuple[sp.Expr, ...]:
     """Return the factors that must be positive for the edge to be, where hyper-parameters alone do not ensure it."""
     if expression.is_Piecewise or not expression.free_symbols:
         return ()
     rng = np.random.default_rng(7)
-    names = [n for n in crossing.domain if n in {str(s) for s in expression.free_symbols}]
-    draws = {n: np.array([crossing.domain[n].sample(rng) for _ in range(256)]) for n in names}
+    names = [n for n in domain if n in {str(s) for s in expression.free_symbols}]
+    draws = {n: np.array([domain[n].sample(rng) for _ in range(256)]) for n in names}
     conditions = []
     for part in expression.args if isinstance(expression, sp.Min) else (expression,):
         numerator, denominator = sp.fraction(sp.together(part))
@@ -252,7 +251,6 @@ def critical_norm(rule: Rule) -> Edge:
         raise ValueError(f"the edge of {rule.name} does not determine one gradient norm")
     expression = positive_form(solutions[0], sample)
     domain = {n: i for n, i in crossing.domain.items() if n != "grad_norm"} | {"h": STANDARD["grad_norm"]}
-    crossing.domain = domain
     return Edge(
         rule=rule.name,
         variable="grad_norm",
@@ -260,7 +258,7 @@ def critical_norm(rule: Rule) -> Edge:
         stable=expression,
         crossing=("-1",),
         domain=domain,
-        conditions=_sign_conditions(expression, crossing),
+        conditions=_sign_conditions(expression, domain),
         frozen=(),
         spectrum=Spectrum(linear.matrix, grad_norm),
         reference=rule.reference,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .._tables import html_table, text_table
 from ..catalogue import Entry
 
 COLUMNS = ("name", "formula", "domain", "needs", "crossing", "reference")
@@ -45,10 +45,7 @@ class Table:
         ]
 
     def __repr__(self) -> str:
-        rows = [COLUMNS, *self.rows]
-        widths = [min(max(len(row[i]) for row in rows), 60) for i in range(len(COLUMNS))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+        return text_table(COLUMNS, self.rows, widest=60)
 
     def markdown(self) -> str:
         """The table in Markdown, formulas in LaTeX (what the README shows)."""
@@ -60,9 +57,7 @@ class Table:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{c}</th>" for c in COLUMNS)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return html_table(COLUMNS, self.rows)
 
 
 def crossing_text(kind: str) -> str:

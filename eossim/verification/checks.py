@@ -7,7 +7,7 @@ import sympy as sp
 
 from ..symbolic.derivation import Derivation, is_zero
 from .report import Check
-from .subject import Subject
+from .subject import Subject, point_text
 
 #: Relative error allowed between the float64 formula and 50 digits.
 PRECISION = 1e-12
@@ -56,7 +56,7 @@ def fifty_digits(subject: Subject, rng: np.random.Generator, cases: int) -> Chec
         if subject.claim.kind == "inequality":
             error = max(0.0, float((left - right) / abs(right)))
         if not error <= worst:
-            worst, detail = error, f"at {_text(point)}: {float(value):.17g} against {float(left):.17g}"
+            worst, detail = error, f"at {point_text(point)}: {float(value):.17g} against {float(left):.17g}"
     allowed = PRECISION if subject.claim.kind == "edge" else 1e-30  # two exact sides, or a float64 formula
     return Check("50 digits", worst <= allowed, cases, worst, detail)
 
@@ -82,7 +82,7 @@ def bisection(subject: Subject, rng: np.random.Generator, cases: int) -> Check:
         bool(errors[worst] <= BISECTION),
         cases,
         float(errors[worst]),
-        f"at {_text(point)}: predicted {predicted[worst]:.12g}, measured {measured[worst]:.12g}",
+        f"at {point_text(point)}: predicted {predicted[worst]:.12g}, measured {measured[worst]:.12g}",
         float(predicted[0]),
         float(measured[0]),
     )
@@ -119,7 +119,3 @@ def _relative(value: object, exact: object) -> float:
     if np.isinf(float(value)) and np.isinf(float(exact)):  # type: ignore[arg-type]
         return 0.0
     return float(abs(value - exact) / abs(exact)) if exact != 0 else float(abs(value))  # type: ignore[operator,arg-type]
-
-
-def _text(point: dict[str, float]) -> str:
-    return ", ".join(f"{n}={float(v):.6g}" for n, v in point.items()) or "every point"

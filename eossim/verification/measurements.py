@@ -13,7 +13,7 @@ import numpy as np
 from .._check import unknown
 from ..engine.reference import sequential_norm
 from .report import Check
-from .subject import Subject
+from .subject import Subject, point_text
 
 Values = dict[str, np.ndarray]
 Gradient = Callable[[np.ndarray], np.ndarray]
@@ -31,7 +31,7 @@ def measurement(subject: Subject, rng: np.random.Generator, cases: int) -> Check
         errors = np.abs(measured - predicted) / np.abs(predicted)
     errors = np.where(np.isnan(errors), np.inf, errors)
     worst = int(np.argmax(errors))
-    where = ", ".join(f"{n}={v[worst]:.6g}" for n, v in values.items())
+    where = point_text({n: v[worst] for n, v in values.items()})
     return Check(
         "measurement",
         bool(errors[worst] <= subject.claim.tolerance),

@@ -12,7 +12,7 @@ from ..engine.simulate import simulate
 from ..problems import Quadratic
 from .checks import claimed
 from .report import Check
-from .subject import Subject
+from .subject import Subject, point_text
 
 #: How far from the edge the top curvature is placed, how long the run then is, and over how many steps amplitudes are
 #: read.
@@ -49,7 +49,7 @@ def _long_run(subject: Subject, name: str, hessian: np.ndarray, rng: np.random.G
         below, above = (_growth(*_placed(subject, point, hessian, side, root), start) for side in (1 - _GAP, 1 + _GAP))
         growths.append((below, above))
         if not below < 0 < above:
-            failures.append(f"{_text(point)}: log growth {below:.3g} below, {above:.3g} above")
+            failures.append(f"{point_text(point)}: log growth {below:.3g} below, {above:.3g} above")
     lowest, highest = np.max([g[0] for g in growths]), np.min([g[1] for g in growths])
     detail = failures[0] if failures else f"log growth of the top component {lowest:.2g} below, {highest:.2g} above"
     return Check(name, not failures, 2 * cases, detail=detail)
@@ -113,7 +113,7 @@ def _first_step(subject: Subject, name: str, hessian: np.ndarray, rng: np.random
             factors.append(abs(run.multiplier.values[0, 1]))
         errors.append(abs(factors[1] - 1))
         if not factors[0] < 1 < factors[2] or errors[-1] > 1e-8:
-            failures.append(f"{_text(point)}: factors {', '.join(f'{f:.9g}' for f in factors)}")
+            failures.append(f"{point_text(point)}: factors {', '.join(f'{f:.9g}' for f in factors)}")
     detail = failures[0] if failures else "factor of the top component in one step below, at and above the edge"
     return Check(name, not failures, 3 * cases, max(errors), detail)
 
@@ -132,7 +132,7 @@ def _settles(subject: Subject, name: str, hessian: np.ndarray, rng: np.random.Ge
         late = _claimed(subject, point | {"grad_norm": float(run.grad_norm[0, 0])})
         errors.append(abs(late / float(run.sharpness[0, 0]) - 1))
         if not errors[-1] < 1e-6:
-            failures.append(f"{_text(point)}: claimed edge at the late gradient norm off by {errors[-1]:.2g}")
+            failures.append(f"{point_text(point)}: claimed edge at the late gradient norm off by {errors[-1]:.2g}")
     detail = failures[0] if failures else "claimed edge at the late gradient norm against the top curvature"
     return Check(name, not failures, cases, max(errors), detail)
 
@@ -151,7 +151,3 @@ def _never_unstable(subject: Subject, name: str, hessian: np.ndarray, rng: np.ra
 def _claimed(subject: Subject, point: dict[str, float]) -> float:
     wanted = {n: np.array([point[n]]) for n in subject.claim.domain}
     return float(claimed(subject, wanted)[0])
-
-
-def _text(point: dict[str, float]) -> str:
-    return ", ".join(f"{n}={v:.4g}" for n, v in point.items()) or "every point"

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .._tables import html_table, text_table
+
 
 @dataclass(frozen=True)
 class Check:
@@ -123,16 +125,11 @@ class Report:
         )
 
     def __repr__(self) -> str:
-        rows = [COLUMNS, *self.rows]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         failures = [f"{v.claim}: {text}" for v in self.verdicts for text in v.failures]
-        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", *failures, self.summary])
+        return "\n".join([text_table(COLUMNS, self.rows), "", *failures, self.summary])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{c}</th>" for c in COLUMNS)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in self.rows)
-        return f"<p>{html.escape(self.summary)}</p><table><tr>{head}</tr>{body}</table>"
+        return f"<p>{html.escape(self.summary)}</p>{html_table(COLUMNS, self.rows)}"
 
     def to_json(self) -> str:
         """Return everything as JSON; numbers that are not finite are null."""

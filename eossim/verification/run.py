@@ -63,13 +63,11 @@ def verify(
     effort = 10 if thorough else 1
     began = time.perf_counter()
     workers = min(jobs, max(1, len(tasks) // 4))
-    stream = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(
-        joblib.delayed(_numbered_verdict)(i, claim, origin, names, effort, seed)
-        for i, (claim, origin) in enumerate(tasks)
+    stream = joblib.Parallel(n_jobs=workers, return_as="generator")(
+        joblib.delayed(_verdict)(claim, origin, names, effort, seed) for claim, origin in tasks
     )
     bar = tqdm(stream, total=len(tasks), desc="verify", unit="claim", disable=not progress)
-    verdicts = [verdict for _, verdict in sorted(bar, key=lambda pair: pair[0])]
-    return Report(tuple(verdicts), seed, thorough, round(time.perf_counter() - began, 3))
+    return Report(tuple(bar), seed, thorough, round(time.perf_counter() - began, 3))
 
 
 def _select(claims: Any) -> list[tuple[Any, Any]]:
@@ -117,12 +115,6 @@ def edge_claim(rule: Rule) -> Claim:
         tight=edge.tight,
         reference=rule.reference or "derived",
     )
-
-
-def _numbered_verdict(
-    index: int, claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: int
-) -> tuple[int, Verdict]:
-    return index, _verdict(claim, origin, data, effort, seed)
 
 
 def _verdict(claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: int) -> Verdict:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ..domain import Interval
 from .checks import claimed
 from .report import Check
-from .subject import Subject
+from .subject import Subject, point_text
 
 #: Fractions of the edge at which the step must be stable; just above it must not be.
 _BELOW = np.array([0.05, 0.3, 0.6, 0.9, 0.99, 0.999])
@@ -26,8 +26,7 @@ def search(subject: Subject, examples: int, random_seed: int) -> Check:
     found = falsify(subject, lambda point: holds(subject, point), examples, random_seed)
     if found is None:
         return Check("search", True, examples, detail="no counterexample")
-    text = ", ".join(f"{n}={v:.6g}" for n, v in found.items()) or "every point"
-    return Check("search", False, examples, detail=f"counterexample {text}")
+    return Check("search", False, examples, detail=f"counterexample {point_text(found)}")
 
 
 def falsify(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -124,6 +125,11 @@ class Subject:
         if matrices.shape[-1] == 1:
             return np.abs(matrices[:, 0, 0])
         return np.max(np.abs(np.linalg.eigvals(matrices)), axis=-1)
+
+
+def point_text(point: Mapping[str, float]) -> str:
+    """Return a point of a domain as a reader writes it."""
+    return ", ".join(f"{n}={float(v):.6g}" for n, v in point.items()) or "every point"
 
 
 def _sample(name: str, interval: Interval, rng: np.random.Generator, wide: bool) -> float:
