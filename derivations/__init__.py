@@ -27,6 +27,12 @@ SCRIPTS = (
     "sam_momentum_cycle",
     "sam_transverse",
     "sam_valley",
+    "bias_variance",
+    "bias_variance_ordering",
+    "bias_variance_stopping",
+    "bias_variance_kernel",
+    "bias_variance_stochastic",
+    "bias_variance_floor",
 )
 
 
