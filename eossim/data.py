@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from eossim._check import finite_array, unknown
-from eossim.problems import LeastSquares
+from eossim.problems import KernelRegression, LeastSquares
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,30 @@ class Data:
     def least_squares(self, **kwargs: Any) -> LeastSquares:
         """Return the linear regression problem; `kwargs` go to `LeastSquares`."""
         return LeastSquares(self.X, self.y, **kwargs)
+
+    def kernel_regression(self, kernel: str = "rbf", **kwargs: Any) -> KernelRegression:
+        """Return the kernel regression problem; `kwargs` go to `KernelRegression.from_data`."""
+        return KernelRegression.from_data(self.X, self.y, kernel, **kwargs)
+
+    def standardized(self) -> "Data":
+        """Return the data with columns of mean 0 and variance 1, and y of mean 0; constant columns are dropped.
+
+        Least squares with an intercept then has the intercept 0, known exactly, so that a model without one loses
+        nothing: bias, variance and risk are about the other parameters alone. Equal scales make the curvature that
+        of the correlations, not of the units of measurement.
+
+        Raises:
+            ValueError: If every column of X is constant.
+        """
+        X = self.X[:, np.ptp(self.X, axis=0) > 0]
+        if not X.shape[1]:
+            raise ValueError("every column of X is constant")
+        Z = X - X.mean(axis=0)
+        Z /= np.abs(Z).max(axis=0)
+        Z -= Z.mean(axis=0)  # again: a mean much larger than the spread leaves rounding errors of its own size
+        Z /= np.sqrt((Z * Z).mean(axis=0))
+        y = self.y - self.y.mean()
+        return Data(Z, y - y.mean(), f"{self.name} (standardized)")
 
     def __repr__(self) -> str:
         return f"Data({self.name!r}, X{self.X.shape}, y{self.y.shape})"

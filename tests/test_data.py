@@ -4,10 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from eossim.data import Data, load
-from eossim.problems import LeastSquares
+from eossim.problems import KernelRegression, LeastSquares
 from tests.strategies import regressions
 
 
@@ -47,6 +48,64 @@ def test_least_squares():
     problem = Data([[1, 2], [3, 4]], [1, 2], "tiny").least_squares(normalize=False, loss_scale=1.0)
     assert isinstance(problem, LeastSquares)
     assert (problem.normalize, problem.loss_scale) == (False, 1.0)
+
+
+def test_kernel_regression():
+    X, y = [[1, 2], [3, 4], [5, 0]], [1, 2, 3]
+    problem = Data(X, y, "tiny").kernel_regression("laplacian", gamma=0.5, eigenpairs=2)
+    expected = KernelRegression.from_data(X, y, "laplacian", gamma=0.5, eigenpairs=2)
+    assert repr(problem) == repr(expected)
+    np.testing.assert_array_equal(problem.curvature, expected.curvature)
+    assert Data(X, y, "tiny").kernel_regression().kernel == "rbf"
+
+
+class TestStandardized:
+    @given(regressions(), st.floats(-1e6, 1e6))
+    def test_moments_and_dropped_columns(self, case, shift):
+        X, y = case
+        keep = np.ptp(X + shift, axis=0) > 0
+        assume(keep.any())
+        X = np.column_stack([X + shift, np.full(len(X), 0.1)])  # 0.1 is no binary fraction: its mean may differ
+        data = Data(X, y + shift, "mine").standardized()
+        assert data.X.shape == (len(X), keep.sum())
+        np.testing.assert_allclose(data.X.mean(axis=0), 0, atol=1e-14)
+        np.testing.assert_allclose(data.X.var(axis=0), 1, rtol=1e-13)
+        np.testing.assert_allclose(data.y.mean(), 0, atol=1e-14 * np.abs(data.y).max())
+        np.testing.assert_allclose(np.subtract.outer(data.y, data.y), np.subtract.outer(y, y), atol=1e-9)
+
+    def test_is_affine_in_every_column(self):
+        data = load("diabetes")
+        slope = (data.standardized().X / (data.X - data.X.mean(axis=0)))[0]
+        np.testing.assert_allclose(data.standardized().X, (data.X - data.X.mean(axis=0)) * slope, atol=1e-11)
+        assert (slope > 0).all()
+        assert data.standardized().name == "diabetes (standardized)"
+
+    def test_the_intercept_is_known(self):
+        """Least squares without an intercept fits as one with it."""
+        data = load("diabetes")
+        problem = data.standardized().least_squares()
+        columns = np.column_stack([np.ones(len(data.y)), data.X])
+        expected = columns @ np.linalg.lstsq(columns, data.y, rcond=None)[0]
+        np.testing.assert_allclose(problem.fitted(problem.minimizer) + data.y.mean(), expected, rtol=1e-10)
+
+    def test_digits_lose_their_blank_pixels(self):
+        data = load("digits")
+        assert (data.X.max(axis=0) == 0).sum() == 3
+        assert data.standardized().X.shape == (1797, 61)
+
+    def test_spread_far_below_the_mean(self):
+        data = Data([[1e9 + 0.25], [1e9 + 0.75], [1e9 + 0.5]], [0, 0, 0], "far").standardized()
+        np.testing.assert_allclose(data.X[:, 0], np.array([-1, 1, 0]) * np.sqrt(1.5), atol=1e-15)
+
+    @pytest.mark.parametrize("scale", [1e-300, 1e300])
+    def test_extreme_units(self, scale):
+        data = Data([[scale], [-scale]], [0, 1], "units").standardized()
+        np.testing.assert_array_equal(data.X, [[1], [-1]])
+
+    @pytest.mark.parametrize("X", [[[1.0, 2.0]], [[3.0, 4.0], [3.0, 4.0]]])
+    def test_nothing_left(self, X):
+        with pytest.raises(ValueError, match="every column of X is constant"):
+            Data(X, np.ones(len(X)), "flat").standardized()
 
 
 def test_data_is_frozen_and_short_to_print():

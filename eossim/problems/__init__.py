@@ -1,6 +1,8 @@
 """What is minimised: problems with a loss, its gradient and its Hessian on flat parameter vectors."""
 
+from eossim.problems.kernel_regression import KernelRegression
 from eossim.problems.least_squares import LeastSquares
 from eossim.problems.quadratic import Quadratic
+from eossim.problems.regression import Regression, RegressionModes
 
-__all__ = ["LeastSquares", "Quadratic"]
+__all__ = ["KernelRegression", "LeastSquares", "Quadratic", "Regression", "RegressionModes"]
