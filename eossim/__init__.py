@@ -15,10 +15,12 @@ _HOME = {
     "Family": "_rule",
     "Rule": "_rule",
     "rule": "_rule",
+    "KernelRegression": "problems",
     "LeastSquares": "problems",
     "Quadratic": "problems",
     "Record": "engine.record",
     "simulate": "engine.simulate",
+    "simulate_minibatch": "engine.minibatch",
     "critical_grad_norm": "theory",
     "critical_step_size": "theory",
     "derive": "symbolic.automatic",
@@ -29,7 +31,7 @@ _HOME = {
     "two_cycle_amplitude": "theory",
     "verify": "verification",
 }
-_MODULES = ("data", "plot", "rules", "symbolic")
+_MODULES = ("data", "plot", "rules", "symbolic", "theory")
 
 __all__ = ["__version__", *_MODULES, *_HOME]
 

@@ -2,8 +2,9 @@
 
 * ``error_model="numpy"``: division by zero gives inf or nan as in NumPy; the Python model raises, and the check blocks
   vectorisation.
-* no ``fastmath``: it would reassociate sums and make ``isfinite(nan)`` true, and kernels equal NumPy bit for bit
-  without it.
+* no ``fastmath`` for what steps a method: it would reassociate sums and make ``isfinite(nan)`` true, and kernels equal
+  NumPy bit for bit without it. `summing` may reassociate sums, and nothing else: for sums over modes or runs that are
+  compared with a tolerance, not bit for bit.
 * ``nogil``: blocks of runs go through kernels on a thread pool.
 * ``cache``: a kernel is a real source file, compiled once a machine and loaded in milliseconds afterwards.
 """
@@ -13,3 +14,4 @@ from __future__ import annotations
 from numba import njit
 
 kernel = njit(error_model="numpy", nogil=True, cache=True)
+summing = njit(error_model="numpy", nogil=True, cache=True, fastmath={"reassoc", "nsz"})

@@ -15,7 +15,7 @@ LAYERS = [
     {"engine"},
     {"theory"},
     {"verification", "plot"},
-    {"_runs", "_doctor", "cli"},
+    {"_bias_variance", "_runs", "_doctor", "cli"},
 ]
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 

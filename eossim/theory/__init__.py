@@ -1,21 +1,45 @@
-"""Exact predictions: edges and the queries beside them."""
+"""Exact predictions: edges; bias, variance and risk along a run; moments of mini-batch methods.
 
-from .queries import (
-    critical_grad_norm,
-    critical_step_size,
-    edge,
-    edges,
-    preconditioned_sharpness,
-    spectral_radius,
-    two_cycle_amplitude,
-)
+Names load when first used.
+"""
 
-__all__ = [
-    "critical_grad_norm",
-    "critical_step_size",
-    "edge",
-    "edges",
-    "preconditioned_sharpness",
-    "spectral_radius",
-    "two_cycle_amplitude",
-]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "critical_grad_norm": "queries",
+    "critical_step_size": "queries",
+    "edge": "queries",
+    "edges": "queries",
+    "preconditioned_sharpness": "queries",
+    "spectral_radius": "queries",
+    "two_cycle_amplitude": "queries",
+    "crossings": "risk",
+    "estimate_truth": "risk",
+    "held_out_risk": "risk",
+    "monte_carlo_risk": "risk",
+    "noise_floor": "risk",
+    "optimal_stopping": "risk",
+    "ordering": "risk",
+    "risk_curve": "risk",
+    "sure": "risk",
+    "expected_gradient": "minibatch",
+    "mean_square_critical_step": "minibatch",
+    "mean_square_radius": "minibatch",
+    "minibatch_fixed_point": "minibatch",
+    "minibatch_moments": "minibatch",
+}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module 'eossim.theory' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

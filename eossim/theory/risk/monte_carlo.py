@@ -1,0 +1,203 @@
+"""Risk by simulation: the literal method on many draws of the noise, for any rule that `simulate` runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._check import positive_int
+from ..._jit import summing
+from ...engine.blocks import available_cores, compiled, over_blocks
+from ...engine.method import Method
+from ...problems import Regression
+from .curve import labelled, step_numbers
+from .truth import Truth, truth_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+#: Draws that are stepped together, and groups of draws that errors are read from.
+_LANES, _GROUPS = 512, 20
+#: Numbers kept between two looks at a block: it should stay in the second cache.
+_KEPT = 1 << 16
+
+
+def monte_carlo_risk(
+    problem: Regression,
+    method: Method,
+    *,
+    w_star: Any = None,
+    noise_variance: float,
+    steps: Any,
+    w0: Any = None,
+    metric: Any = "prediction",
+    f_star: Any = None,
+    draws: int = 10_000,
+    seed: int = 0,
+    threads: int | None = None,
+) -> xr.Dataset:
+    """Return bias, variance and risk of a method over draws of Gaussian noise, with standard errors.
+
+    Each draw is a data set y = Phi w* + noise of its own, on which the compiled step of the rule runs; nothing of the
+    closed forms of `risk_curve` enters. Rules whose step depends on the norm of the gradient (sam, normalised) work
+    too. Rules with weight decay or a preconditioner do not: they are no function of the modes alone.
+
+    Args:
+        problem: ``LeastSquares`` or ``KernelRegression``.
+        method: A rule with bound hyper-parameters; arrays make a batch of runs, all on the same draws.
+        w_star: True parameters, shape (dim,).
+        noise_variance: sigma^2 >= 0.
+        steps: Last step (all are kept), or step numbers.
+        w0: Start, shape (dim,); zero by default.
+        metric: As for `risk_curve`.
+        f_star: True values at the samples, instead of `w_star`.
+        draws: Number of draws of the noise, at least 40.
+        seed: Seed of the noise; results do not depend on `threads`.
+        threads: Threads; all cores by default.
+
+    Returns:
+        Dataset over (run, step) with ``bias2, variance, risk, train_loss`` and for each its standard error
+        (``risk_error``, ...): over draws for risk and training loss, by the jackknife over 20 groups of draws for
+        bias and variance. ``bias2`` is unbiased, and may be negative by chance. A run that diverges ends in inf or
+        nan.
+    """
+    truth = truth_of(problem, w_star=w_star, f_star=f_star, noise_variance=noise_variance, w0=w0, metric=metric)
+    if not isinstance(method, Method):
+        raise TypeError(
+            f"method must be a rule with bound hyper-parameters, such as sam(eta=0.1, rho=0.1), got {method!r}"
+        )
+    kernel = method.rule.kernel
+    if kernel.CENTRED or kernel.PRECONDITIONED:
+        raise ValueError(f"{method.rule.name} is {'preconditioned' if kernel.PRECONDITIONED else 'decayed'}: "
+                         "its risk is not simulated by modes")  # fmt: skip
+    draws = positive_int("draws", draws, minimum=2 * _GROUPS)
+    seed = positive_int("seed", seed, minimum=0)
+    threads = available_cores() if threads is None else positive_int("threads", threads)
+    numbers, order = step_numbers(steps)
+    results = []
+    for run in range(method.runs):
+        hyper = {n: np.broadcast_to(v, (method.runs,))[run] for n, v in method.values.items()}
+        groups = [_Group.empty(numbers.size, truth.start.size) for _ in range(_GROUPS)]
+        edges = np.linspace(0, draws, _GROUPS + 1).astype(int)
+
+        def fill(first: int, last: int, groups: Any = groups, hyper: Any = hyper, edges: Any = edges) -> None:
+            for g in range(first, last):
+                _simulate(truth, kernel, hyper, numbers, int(edges[g + 1] - edges[g]), [seed, g], groups[g])
+
+        over_blocks(fill, _GROUPS, 1, threads)
+        with np.errstate(all="ignore"):
+            results.append(_estimates(truth, groups, np.diff(edges)))
+    values = {n: np.stack([r[n] for r in results])[:, order] for n in results[0]}
+    found = labelled(values, method, numbers[order])
+    found.attrs |= {"problem": repr(problem), "noise_variance": truth.noise_variance, "draws": draws, "seed": seed}
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Sums over the draws of one group, by step: errors by mode, squared error and training loss with their squares."""
+
+    error: np.ndarray
+    squared: np.ndarray
+    squared2: np.ndarray
+    train: np.ndarray
+    train2: np.ndarray
+
+    @classmethod
+    def empty(cls, steps: int, modes: int) -> _Group:
+        return cls(np.zeros((steps, modes)), *np.zeros((4, steps)))
+
+
+def _simulate(
+    truth: Truth, kernel: Any, hyper: dict[str, float], steps: np.ndarray, draws: int, seed: list[int], group: _Group
+) -> None:
+    """Step the draws of one group and add what they show to its sums."""
+    rng = np.random.default_rng(seed)
+    modes, form = truth.problem.modes, truth.metric
+    sigma, free = np.sqrt(truth.noise_variance), truth.problem.n_samples - truth.problem.rank
+    weights = np.zeros_like(form.weights) if form.matrix is not None else form.weights
+    chunk = max(1, _KEPT // (_LANES * max(1, modes.curvature.size)))
+    for first in range(0, draws, _LANES):
+        count = min(_LANES, draws - first)
+        noise = sigma * rng.standard_normal((modes.curvature.size, count)) / modes.singular[:, None]
+        outside = np.zeros(count)
+        if free:
+            outside = (truth.misfit + sigma * rng.standard_normal(count)) ** 2
+            outside += truth.noise_variance * rng.chisquare(free - 1, count) if free > 1 else 0.0
+        inside = truth.start[:, None] - noise
+        states = [np.ascontiguousarray(inside if kept else np.zeros_like(inside)) for kept in kernel.ITERATES]
+        advance = compiled(
+            kernel, modes.curvature, np.zeros_like(modes.curvature), [np.full(count, hyper[n]) for n in kernel.HYPER]
+        )
+        done = 0
+        for part in range(0, steps.size, chunk):
+            ahead = steps[part : part + chunk]
+            kept = np.empty((ahead.size, *inside.shape))
+            with np.errstate(all="ignore"):
+                advance(states, ahead - done, kept)
+                done = int(ahead[-1])
+                squared, fit = _accumulate(kept, noise, weights, modes.singular, group.error[part : part + chunk])
+                squared += form.constant
+                if form.matrix is not None:
+                    error = kept + noise
+                    squared += ((form.matrix @ error) * error).sum(axis=1) + 2 * (form.linear @ error)
+                train = truth.problem.loss_factor * (fit + outside)
+                for total, square, values in (
+                    (group.squared, group.squared2, squared),
+                    (group.train, group.train2, train),
+                ):
+                    total[part : part + chunk] += values.sum(axis=1)
+                    square[part : part + chunk] += (values * values).sum(axis=1)
+
+
+@summing
+def _accumulate(
+    kept: np.ndarray, noise: np.ndarray, weights: np.ndarray, singular: np.ndarray, error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add errors (iterate minus truth) over draws to `error`; return squared errors and squared fits by draw."""
+    stops, modes, draws = kept.shape
+    squared, fit = np.zeros((stops, draws)), np.zeros((stops, draws))
+    for p in range(stops):
+        for i in range(modes):
+            weight, scale, total = weights[i], singular[i] * singular[i], 0.0
+            for r in range(draws):
+                x = kept[p, i, r]
+                e = x + noise[i, r]
+                total += e
+                squared[p, r] += weight * (e * e)
+                fit[p, r] += scale * (x * x)
+            error[p, i] += total
+    return squared, fit
+
+
+def _estimates(truth: Truth, groups: list[_Group], sizes: np.ndarray) -> dict[str, np.ndarray]:
+    """Return estimates and standard errors, each of shape (steps,)."""
+    draws = int(sizes.sum())
+    error, squared, squared2, train, train2 = (
+        np.stack([getattr(g, name) for g in groups]) for name in ("error", "squared", "squared2", "train", "train2")
+    )
+
+    def split(total: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return unbiased bias^2 and variance from sums over `count` draws."""
+        mean, form = total / count, truth.metric
+        if form.matrix is None:
+            at_mean = (mean * mean) @ form.weights + form.constant
+        else:
+            at_mean = ((mean @ form.matrix) * mean).sum(axis=1) + 2 * mean @ form.linear + form.constant
+        variance = (squares / count - at_mean) * count / (count - 1)
+        return at_mean - variance / count, variance
+
+    bias2, variance = split(error.sum(axis=0), squared.sum(axis=0), draws)
+    without = [
+        split(error.sum(axis=0) - error[g], squared.sum(axis=0) - squared[g], draws - int(sizes[g]))
+        for g in range(len(groups))
+    ]
+    spread = [np.std([w[i] for w in without], axis=0) * np.sqrt(len(groups) - 1) for i in range(2)]
+    values = {"bias2": bias2, "bias2_error": spread[0], "variance": variance, "variance_error": spread[1]}
+    for name, total, squares in (("risk", squared, squared2), ("train_loss", train, train2)):
+        mean = total.sum(axis=0) / draws
+        values[name] = mean
+        values[f"{name}_error"] = np.sqrt(np.maximum(squares.sum(axis=0) / draws - mean**2, 0) / (draws - 1))
+    return values
