@@ -17,7 +17,7 @@ from eossim._rule import Rule
 from eossim.symbolic import beta, eta, h, parameter, rho
 from eossim.symbolic.derivation import Derivation
 
-from .common import at
+from .common import at, experiment_claim
 
 MODEL = "y = X b* + e, E e = 0, Cov e = sigma^2 I, loss |y - X b|^2 / (2 c)"
 
@@ -169,6 +169,12 @@ def _risk() -> Derivation:
         "A mode's risk depends on its signal B and the noise S alone",
         sp.Subs(risk(z, B, S), *zip(*values, strict=True)),
         sum(prediction(z, s**2, start, n, sigma**2)),
+    )
+    experiment_claim(
+        d,
+        "risk.exact",
+        "risk_by_simulation",
+        "Exact risk and training loss of gd, usam and heavy ball are the means over draws of the noise",
     )
     return d
 

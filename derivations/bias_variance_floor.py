@@ -9,7 +9,7 @@ from eossim.symbolic import eta, grad_norm, h
 from eossim.symbolic.derivation import Derivation
 
 from .bias_variance import USAM, step
-from .common import POSITIVE, at
+from .common import POSITIVE, at, experiment_claim
 from .sam_cycle import AMPLITUDE, BELOW
 from .sam_edge import positive_rho, rho
 
@@ -106,5 +106,11 @@ def _cost() -> Derivation:
         right=(eta * rho * h**2 / (2 - eta * h)) ** 2 / (2 * h),
         domain={"eta": POSITIVE, "rho": POSITIVE, "h": POSITIVE},
         where=BELOW,
+    )
+    experiment_claim(
+        d,
+        "sam.noise_floor",
+        "noise_floor_by_simulation",
+        "Normalised SAM ends on its 2-cycle about the least-squares solution, at the predicted cost",
     )
     return d

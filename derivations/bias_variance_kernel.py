@@ -11,7 +11,7 @@ from eossim.symbolic.derivation import Derivation
 
 from .bias_variance import USAM, VALUES, X, Y, expectation, iterates, k, sigma, step
 from .bias_variance_ordering import K
-from .common import POSITIVE, at
+from .common import POSITIVE, at, experiment_claim
 
 n, mu = sp.symbols("n mu", positive=True)
 q = sp.Symbol("q", positive=True)
@@ -165,5 +165,11 @@ def _equivalence() -> Derivation:
         "A network with one output: its error is multiplied as by a kernel Theta = J J^T",
         start + (J * weights)[0] - t,
         at(USAM.subs(h, theta) * error, (theta, (J * J.T)[0])),
+    )
+    experiment_claim(
+        d,
+        "kernel.linear",
+        "kernel_is_linear",
+        "Kernel regression with K = X X^T has the fitted values and the risk of least squares",
     )
     return d

@@ -9,7 +9,7 @@ from eossim.symbolic import eta, h, parameter, rho
 from eossim.symbolic.derivation import Derivation
 
 from .bias_variance import GD, USAM, estimation, k, prediction, risk, train_loss
-from .common import POSITIVE, at
+from .common import POSITIVE, at, experiment_claim
 
 B, S, C = sp.symbols("B S C", positive=True)
 q = sp.Symbol("q", positive=True)
@@ -74,6 +74,12 @@ def _ordering() -> Derivation:
         right=(1 - USAM**K) ** 2,
         domain=DOMAIN,
         where=MONOTONE,
+    )
+    experiment_claim(
+        d,
+        "risk.order",
+        "order_of_bias_and_variance",
+        "While eta h (1 + rho h) <= 1 on every mode, usam has less bias and more variance than gd at every step",
     )
     return d
 

@@ -15,7 +15,7 @@ from eossim.symbolic import eta, parameter, rho
 from eossim.symbolic.derivation import Derivation
 
 from .bias_variance import step
-from .common import POSITIVE, at
+from .common import POSITIVE, at, experiment_claim
 
 MODEL = "loss sum (x_i b - y_i)^2 / (2 n), r_i = x_i b - y_i, grad = sum x_i r_i / n, H = sum x_i^2 / n"
 b = sp.Symbol("b", real=True)
@@ -203,5 +203,11 @@ def _mean_square() -> Derivation:
         left=edge.subs(values),
         right=edge.subs(values).subs(rho, 0),
         domain=names,
+    )
+    experiment_claim(
+        d,
+        "usam.minibatch",
+        "minibatch_by_simulation",
+        "Exact moments of mini-batch usam are the means over runs, batches the same or independent for the ascent",
     )
     return d

@@ -13,7 +13,7 @@ from eossim.symbolic.derivation import Derivation
 
 from .bias_variance import GD, USAM, risk
 from .bias_variance_ordering import MONOTONE, B, K, S, z_gd, z_usam
-from .common import POSITIVE, at, by_name
+from .common import POSITIVE, at, by_name, experiment_claim
 
 SNR = parameter("SNR", POSITIVE)
 t = parameter("t", POSITIVE)
@@ -96,6 +96,18 @@ def _best_step() -> Derivation:
         right=BEST,
         domain={"eta": POSITIVE, "h": POSITIVE, "k": Interval(1.0, 1000.0), "SNR": POSITIVE},
     )
+    experiment_claim(
+        d,
+        "risk.best_step",
+        "best_step",
+        "The predicted best stopping step of gd and usam is that of least stepped risk",
+    )
+    experiment_claim(
+        d,
+        "risk.alignment",
+        "alignment",
+        "Each at its own best step, usam beats gd where the signal sits on large curvatures and loses where it is flat",
+    )
     return d
 
 
@@ -159,6 +171,12 @@ def _crossing() -> Derivation:
         right=risk(GD**K, B, S) + (GD**K - USAM**K) * (2 * S - (B + S) * (USAM**K + GD**K)),
         domain=MODE | {"k": POSITIVE, "B": POSITIVE, "S": POSITIVE},
         where=MONOTONE,
+    )
+    experiment_claim(
+        d,
+        "risk.crossings",
+        "crossing_steps",
+        "The risks of gd and usam cross where predicted, and nowhere else",
     )
     return d
 
@@ -267,4 +285,10 @@ def _three_crossings() -> Derivation:
     for order in orders:
         text = "q_G, q_S, q_G^2, q_S^2" if order[1] == own else "q_G, q_G^2, q_S, q_S^2"
         d.equal(text, at(sign_changes(c[:4]), *zip(c, (signs[base] for base in order), strict=False)), 2)
+    experiment_claim(
+        d,
+        "risk.three_crossings",
+        "three_crossings",
+        "On two modes the risks of gd and usam cross three times",
+    )
     return d

@@ -65,6 +65,11 @@ def edge_claim(
     )
 
 
+def experiment_claim(d: Derivation, name: str, measured_by: str, statement: str) -> Claim:
+    """Add the claim that what theory predicts of regression problems is what stepped methods show."""
+    return d.claim(id=name, statement=statement, kind="experiment", left=None, domain={}, measured_by=measured_by)
+
+
 def jury(d: Derivation, rule: Rule, edge: sp.Expr, at_plus: sp.Expr, at_minus: sp.Expr, inner: sp.Expr) -> None:
     """Show that a root of z^2 - T z + D reaches the unit circle first at z = -1, where h = `edge`.
 

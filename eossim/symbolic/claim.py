@@ -12,7 +12,7 @@ import sympy as sp
 from ..domain import Interval
 from .vocabulary import parameter
 
-KINDS = ("edge", "equality", "inequality", "measurement")
+KINDS = ("edge", "equality", "inequality", "measurement", "experiment")
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,13 @@ class Claim:
         statement: One sentence.
         kind: ``"edge"``: `left` is the edge of `rule`, None where that is a numerical root. ``"equality"``: `left`
             equals `right` on the domain. ``"inequality"``: `left` is at most `right` on the domain.
-            ``"measurement"``: `left` is what `measured_by` reads off a simulation of `rule`.
-        left: Expression in the symbols of the domain.
+            ``"measurement"``: `left` is what `measured_by` reads off a simulation of `rule`. ``"experiment"``: what
+            `measured_by` predicts and measures on random problems and on data sets, without a single formula.
+        left: Expression in the symbols of the domain; None for an experiment.
         right: The other side, for equalities and inequalities.
         rule: Rule name, for edges and measurements.
         structure: Integer of a family member (delay, inner steps), 0 for a plain rule.
-        measured_by: Name of the measurement.
+        measured_by: Name of the measurement or experiment.
         domain: Interval of every symbol.
         where: Expressions that must be positive besides.
         tight: Whether the claim says exactly where the behaviour changes.

@@ -19,6 +19,7 @@ from ..symbolic.claim import Claim
 from ..symbolic.derivation import Derivation, recorded
 from ..symbolic.latex import plain
 from . import checks
+from .experiments import experiment, places
 from .measurements import measurement
 from .real_data import on_data
 from .report import Check, Report, Verdict
@@ -126,7 +127,10 @@ def _verdict(claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: 
     tests: dict[str, Callable[[], Check]] = {}
     if derivation or claim.kind in ("edge", "equality"):
         tests["proof"] = lambda: checks.proof(subject, derivation)
-    if claim.kind == "measurement":
+    if claim.kind == "experiment":
+        for name in places(claim.measured_by, data):
+            tests[name] = partial(experiment, name, claim.measured_by, rng, (6 if name == "synthetic" else 2) * effort)
+    elif claim.kind == "measurement":
         tests["measurement"] = lambda: measurement(subject, rng, 12 * effort)
     else:
         tests["50 digits"] = lambda: checks.fifty_digits(subject, rng, 200 * effort)
@@ -135,7 +139,8 @@ def _verdict(claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: 
         tests["bisection"] = lambda: checks.bisection(subject, rng, 32 * effort)
         for name in data:
             tests[name] = partial(on_data, subject, name, rng, 3 * effort)
-    formula = "numerical root" if claim.left is None else plain(claim.left)
+    missing = "" if claim.kind == "experiment" else "numerical root"
+    formula = missing if claim.left is None else plain(claim.left)
     found = tuple(_attempt(name, test) for name, test in tests.items())
     return Verdict(claim.id, claim.statement, formula, claim.domain_text, claim.reference, found)
 

@@ -18,6 +18,7 @@ from eossim.symbolic import eta, h
 from eossim.symbolic.claim import KINDS, Claim
 from eossim.symbolic.derivation import Derivation, load
 from eossim.symbolic.emit_formula import compile_mpmath
+from eossim.verification.experiments import EXPERIMENTS
 
 DERIVATIONS = load()  # as recorded: what a JSON round trip leaves
 CLAIMS = {c.id: c for d in DERIVATIONS for c in d.claims}
@@ -113,12 +114,13 @@ def test_claims_are_well_formed():
     for claim in CLAIMS.values():
         assert claim.kind in KINDS
         assert (claim.right is not None) == (claim.kind in ("equality", "inequality")), claim.id
-        assert (claim.measured_by != "") == (claim.kind == "measurement"), claim.id
+        assert (claim.measured_by != "") == (claim.kind in ("measurement", "experiment")), claim.id
         if claim.kind == "measurement":
             assert claim.rule in MEASUREMENTS[claim.measured_by]
         used = {s for e in (claim.left, claim.right, *claim.where) if e is not None for s in e.free_symbols}
         assert used <= set(claim.symbols.values()), claim.id  # not only the names: the assumptions too
-    assert {c.measured_by for c in CLAIMS.values()} - {""} == set(MEASUREMENTS)
+    assert {c.measured_by for c in CLAIMS.values() if c.kind == "measurement"} == set(MEASUREMENTS)
+    assert {c.measured_by for c in CLAIMS.values() if c.kind == "experiment"} == set(EXPERIMENTS)
 
 
 @pytest.mark.parametrize("claim_id", EDGES)
