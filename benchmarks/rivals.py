@@ -24,6 +24,29 @@ def numpy_sam(w: np.ndarray, curvature: np.ndarray, eta: np.ndarray, rho: np.nda
     return w
 
 
+def numpy_noise_draws(
+    X: np.ndarray, w_star: np.ndarray, eta: float, rho: float, steps: int, draws: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """USAM on every draw of the noise, on arrays [coordinate, draw] in the eigenbasis; risk and loss at every step."""
+    n = len(X)
+    _, s, Vt = np.linalg.svd(X, full_matrices=False)
+    h, target = (s**2 / n)[:, None], (Vt @ w_star)[:, None]
+    noise = np.random.default_rng(0).standard_normal((s.size, draws)) / s[:, None]
+    x, ascent = -target - noise, np.empty_like(noise)  # away from the least-squares solution
+    risk, loss = np.empty(steps + 1), np.empty(steps + 1)
+    for k in range(steps + 1):
+        np.add(x, noise, out=ascent)
+        risk[k] = np.einsum("i,ij,ij->", h[:, 0], ascent, ascent) / draws
+        loss[k] = np.einsum("i,ij,ij->", h[:, 0], x, x) / (2 * draws)
+        np.multiply(h, x, out=ascent)
+        ascent *= rho
+        ascent += x
+        ascent *= h
+        ascent *= eta
+        x -= ascent
+    return risk, loss
+
+
 def jax_sam() -> Callable[..., Any] | None:
     """A jitted `fori_loop` over a batched step in double precision, or None without jax."""
     try:

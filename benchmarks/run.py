@@ -23,8 +23,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import rivals
 from benchmarks.harness import Row, alternate, markdown, median, ratio
-from eossim import Quadratic, Record, rules, simulate
+from eossim import LeastSquares, Quadratic, Record, rules, simulate
 from eossim.engine.blocks import LANES
+from eossim.theory import monte_carlo_risk, risk_curve
 
 NOTHING = Record(what=())
 
@@ -119,6 +120,38 @@ def dense(quick: bool) -> Iterator[Row]:
             yield Row(f"dense SAM over its products, dim {dim}, {runs} runs", value, "x", 0.80, detail=detail)
 
 
+def risk(quick: bool) -> Iterator[Row]:
+    """Exact risk curves, and Monte Carlo over draws of the noise against the same in NumPy."""
+    modes, steps = 500, np.unique(np.geomspace(1, 1e9, 163_000).astype(np.int64))[:: 10 if quick else 1]
+    diagonal = LeastSquares(np.diag(np.arange(1, modes + 1) ** -0.5), np.zeros(modes), normalize=False)
+    method = rules.usam(eta=np.linspace(0.1, 0.4, 200), rho=np.linspace(0, 1, 200))
+    curve = partial(risk_curve, diagonal, method, w_star=np.ones(modes), noise_variance=1.0, steps=steps)
+    timings = alternate({"curve": curve}, 3)["curve"]
+    detail = f"{200 * modes * steps.size / median(timings, 'wall') / 1e9:.1f} G terms/s"
+    name = f"risk curves, 200 methods x {steps.size} steps to 10^9 x {modes} modes"
+    yield Row(name, median(timings, "wall"), "s", 2.0, at_most=True, detail=detail)
+
+    draws, dim, length = 100_000, 50, 100 if quick else 1000
+    X = np.random.default_rng(0).standard_normal((200, dim))
+    problem, w_star = LeastSquares(X, np.zeros(200)), np.ones(dim)
+    calls = {
+        "eossim": partial(
+            monte_carlo_risk,
+            problem,
+            rules.usam(eta=0.2, rho=0.1),
+            w_star=w_star,
+            noise_variance=1.0,
+            steps=length,
+            draws=draws,
+        ),
+        "NumPy": partial(rivals.numpy_noise_draws, X, w_star, 0.2, 0.1, length, draws),
+    }
+    found = alternate(calls, 1 if quick else 2)
+    detail = f"{median(found['NumPy'], 'wall'):.1f} s against {median(found['eossim'], 'wall'):.1f} s"
+    name = f"Monte Carlo of the risk, {draws} draws x {length} steps x dim {dim}, over NumPy"
+    yield Row(name, ratio(found["NumPy"], found["eossim"], "wall"), "x", 10.0, detail=detail)
+
+
 def start_up(quick: bool) -> Iterator[Row]:
     """Fresh processes, timed from inside: import, first simulation with a warm cache, the whole catalogue."""
     repeats = 3 if quick else 7
@@ -169,6 +202,7 @@ CASES = {
     "one_dimension": one_dimension,
     "hand_written": hand_written,
     "dense": dense,
+    "risk": risk,
     "start_up": start_up,
     "memory": memory,
 }

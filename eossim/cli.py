@@ -162,6 +162,49 @@ def simulate(
 
 
 @app.command()
+@_plain_errors
+def bias_variance(
+    values: Values = None,
+    data: Annotated[str, typer.Option(help="digits, diabetes or a file.npz with X and y.")] = "diabetes",
+    methods: Annotated[str, typer.Option(help="Rules separated by commas; the first is compared with.")] = "gd,usam",
+    eta: Annotated[float | None, typer.Option(help="Step size; 0.45/h_1 by default, h_1 the top curvature.")] = None,
+    rho: Annotated[float | None, typer.Option(help="Perturbation; 1/h_1 by default (times |g_0| for sam).")] = None,
+    noise: Annotated[float | None, typer.Option(help="Noise variance; estimated by default.")] = None,
+    metric: Annotated[str, typer.Option(help="prediction or parameter.")] = "prediction",
+    risk: Annotated[str, typer.Option(help="exact, or test: cross-validated error beside theory.")] = "exact",
+    steps: Annotated[int | None, typer.Option(help="Last step of the curves.")] = None,
+    folds: Annotated[int, typer.Option(help="Folds of --risk test.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of simulated noise and of the folds.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Figure (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Compare bias, variance and risk of methods on least squares: who wins where, and why.
+
+    Further hyper-parameters are NAME=VALUE, or METHOD.NAME=VALUE for one method alone.
+
+    Example: eossim bias-variance --data diabetes --methods gd,usam,sam --risk test sam.rho=20
+    """
+    from ._bias_variance import report
+
+    given = _parse(values) | {n: v for n, v in (("eta", eta), ("rho", rho)) if v is not None}
+    names = [name.strip() for name in methods.split(",")]
+    where = out or Path(f"bias_variance_{Path(data).stem}.png")
+    typer.echo(
+        report(
+            data,
+            names,
+            given,
+            noise=noise,
+            metric=metric,
+            risk=risk,
+            steps=steps,
+            folds=folds,
+            seed=seed,
+            out=where,
+        )
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Report what eossim runs on: versions, cores, linear algebra, caches."""
     from ._doctor import report

@@ -278,18 +278,14 @@ def _largest_pairs(K: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, f
 
 
 def _level(K: np.ndarray, lam: np.ndarray, U: np.ndarray) -> float | None:
-    """Return a verified bound of all eigenvalues of K but len(lam); None where there is none next to min λ.
+    """Return a verified bound of all eigenvalues of K but len(lam), or None.
 
-    The remaining trace is tried first where it is smaller; negative eigenvalues of a rounded K can falsify it.
+    It is the smallest pair or the remaining trace, which negative eigenvalues of a rounded K can falsify.
     """
-    error = _margin(K, lam, U)
-    near, total = lam.min() + error, max(np.trace(K) - lam.sum(), 0.0) + error
-    for level in (total, near) if total < near else (near,):
-        rest = (U * lam) @ U.T
-        rest -= K
-        if _has_cholesky_factor(rest, level):
-            return level
-    return None
+    level = min(lam.min(), max(np.trace(K) - lam.sum(), 0.0)) + _margin(K, lam, U)
+    rest = (U * lam) @ U.T
+    rest -= K
+    return level if _has_cholesky_factor(rest, level) else None
 
 
 def _margin(K: np.ndarray, lam: np.ndarray, U: np.ndarray) -> float:

@@ -23,6 +23,7 @@ _HOME = {
     "noise_floor": "risk",
     "optimal_stopping": "risk",
     "ordering": "risk",
+    "rho_slope": "risk",
     "risk_curve": "risk",
     "sure": "risk",
     "expected_gradient": "minibatch",

@@ -268,13 +268,14 @@ class TestFromData:
     def test_is_the_problem_of_the_matrix(self, kernel, parameters):
         rng = np.random.default_rng(0)
         X, y, X_new = rng.random((12, 3)), rng.standard_normal(12), rng.random((5, 3))
-        X_new.flags.writeable = X.flags.writeable = False
-        problem = KernelRegression.from_data(X, y, kernel, **parameters)
-        X, X_new, function = X.copy(), X_new.copy(), pairwise.PAIRWISE_KERNEL_FUNCTIONS[kernel]
+        frozen, frozen_new = X.copy(), X_new.copy()
+        frozen.flags.writeable = frozen_new.flags.writeable = False
+        problem = KernelRegression.from_data(frozen, y, kernel, **parameters)
+        function = pairwise.PAIRWISE_KERNEL_FUNCTIONS[kernel]
         expected = KernelRegression(function(X, **parameters), y)
         close(problem.curvature, expected.curvature, expected.curvature[0], 1e-13)
         close(problem.fitted(problem.minimizer), expected.fitted(expected.minimizer), np.abs(y).max(), 1e-9)
-        np.testing.assert_array_equal(problem.cross_kernel(X_new), function(X_new, X, **parameters))
+        np.testing.assert_array_equal(problem.cross_kernel(frozen_new), function(X_new, X, **parameters))
         assert (problem.kernel, problem.kernel_parameters) == (kernel, parameters)
 
     def test_known_parameters_are_those_of_scikit_learn(self):

@@ -7,6 +7,7 @@ from .floor import noise_floor
 from .held_out import held_out_risk
 from .monte_carlo import monte_carlo_risk
 from .ordering import Condition, Ordering, ordering
+from .slope import rho_slope
 from .stopping import optimal_stopping
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "noise_floor",
     "optimal_stopping",
     "ordering",
+    "rho_slope",
     "risk_curve",
     "sure",
 ]

@@ -85,12 +85,13 @@ def risk_curve(
 
     over_blocks(fill, method.runs, 1, available_cores())
     names = ("bias2", "variance", "risk", "train_loss", "degrees_of_freedom")
-    left_out = None
-    if problem.omitted_curvature and isinstance(metric, str) and metric == "prediction":
-        left_out = _left_out(truth, method, numbers)[:, order]
     if order.size != numbers.size or np.any(np.diff(order) < 0):
         curves, numbers = curves[:, :, order], numbers[order]
-    return _dataset(dict(zip(names, curves, strict=True)), left_out, method, numbers, truth, metric)
+    found = labelled(dict(zip(names, curves, strict=True)), method, numbers)
+    found.attrs |= truth.attrs
+    if problem.omitted_curvature and truth.metric.name == "prediction":
+        found["left_out"] = ("run", "step"), _left_out(truth, method, numbers)
+    return found
 
 
 def sure(problem: Regression, method: Method, *, noise_variance: float, steps: Any, w0: Any = None) -> xr.Dataset:
@@ -214,22 +215,3 @@ def labelled(values: dict[str, np.ndarray], method: Method, steps: np.ndarray | 
     if steps is not None:
         coords["step"] = steps
     return xr.Dataset({n: (dims, v) for n, v in values.items()}, coords, {"rule": method.rule.name})
-
-
-def _dataset(
-    values: dict[str, np.ndarray],
-    left_out: np.ndarray | None,
-    method: Method,
-    steps: np.ndarray,
-    truth: Truth,
-    metric: Any,
-) -> xr.Dataset:
-    if left_out is not None:
-        values["left_out"] = left_out
-    curve = labelled(values, method, steps)
-    curve.attrs |= {
-        "problem": repr(truth.problem),
-        "metric": metric if isinstance(metric, str) else "covariance",
-        "noise_variance": truth.noise_variance,
-    }
-    return curve

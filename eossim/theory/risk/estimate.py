@@ -30,9 +30,9 @@ def estimate_truth(problem: Regression, *, noise_variance: Any = None) -> Estima
     """Return truth and noise estimated from the targets of a problem.
 
     Noise: the residual of the least-squares solution, sigma^2 = |y - U U^T y|^2 / (n - r), unbiased when the model is
-        right,
-    unless it is given. Truth: the least-squares coefficient of each mode, shrunk to the energy that the noise does not
-    explain, (u^T y) sqrt(max(0, 1 - sigma^2 / (u^T y)^2)) / s: E (u^T y)^2 = (s b)^2 + sigma^2 (derived).
+    right; one less than n - r where features and targets are centred, which fits a mean. Truth: the least-squares
+    coefficient of each mode, shrunk to the energy that the noise does not explain,
+    (u^T y) sqrt(max(0, 1 - sigma^2 / (u^T y)^2)) / s, since E (u^T y)^2 = (s b)^2 + sigma^2 (derived).
 
     Args:
         problem: The problem with its targets.
@@ -48,7 +48,7 @@ def estimate_truth(problem: Regression, *, noise_variance: Any = None) -> Estima
         variance = float(in_interval("noise_variance", noise_variance, 0, np.inf, open_high=True))
         how = f"noise variance {variance:.4g} as given"
     else:
-        free = problem.n_samples - problem.rank
+        free = problem.n_samples - problem.rank - _centred(problem)
         if free < 1:
             raise ValueError(
                 f"noise_variance cannot be estimated: {problem.rank} modes fit {problem.n_samples} samples exactly, no "
@@ -63,3 +63,10 @@ def estimate_truth(problem: Regression, *, noise_variance: Any = None) -> Estima
         f"; truth from the least-squares coefficients of {kept} of {modes.curvature.size} modes, less the noise in them"
     )
     return EstimatedTruth(modes.coordinates @ coefficients, variance, how)
+
+
+def _centred(problem: Regression) -> bool:
+    """Whether features and targets have mean zero over the samples: noise then lives in n - 1 dimensions."""
+    samples, y = problem.modes.samples, problem.y
+    small = 1e-9 * np.sqrt(problem.n_samples)
+    return bool(np.all(np.abs(samples.sum(axis=0)) <= small) and abs(y.sum()) <= small * np.linalg.norm(y))

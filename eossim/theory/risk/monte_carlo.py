@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 #: Draws that are stepped together, and groups of draws that errors are read from.
-_LANES, _GROUPS = 512, 20
-#: Numbers kept between two looks at a block: it should stay in the second cache.
-_KEPT = 1 << 16
+_LANES, _GROUPS = 256, 20
+#: Numbers kept between two looks at a block: more leave the cache, fewer cost calls.
+_KEPT = 1 << 18
 
 
 def monte_carlo_risk(
@@ -84,30 +84,33 @@ def monte_carlo_risk(
 
         def fill(first: int, last: int, groups: Any = groups, hyper: Any = hyper, edges: Any = edges) -> None:
             for g in range(first, last):
-                _simulate(truth, kernel, hyper, numbers, int(edges[g + 1] - edges[g]), [seed, g], groups[g])
+                with np.errstate(all="ignore"):
+                    _simulate(truth, kernel, hyper, numbers, int(edges[g + 1] - edges[g]), [seed, g], groups[g])
 
         over_blocks(fill, _GROUPS, 1, threads)
         with np.errstate(all="ignore"):
             results.append(_estimates(truth, groups, np.diff(edges)))
     values = {n: np.stack([r[n] for r in results])[:, order] for n in results[0]}
     found = labelled(values, method, numbers[order])
-    found.attrs |= {"problem": repr(problem), "noise_variance": truth.noise_variance, "draws": draws, "seed": seed}
+    found.attrs |= truth.attrs | {"draws": draws, "seed": seed}
     return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Sums over the draws of one group, by step: errors by mode, squared error and training loss with their squares."""
+    """Sums over the draws of one group, by step.
+
+    Attributes:
+        error: Errors by mode, shape (steps, modes).
+        sums: Squared error, its square, training loss, its square, shape (steps, 4).
+    """
 
     error: np.ndarray
-    squared: np.ndarray
-    squared2: np.ndarray
-    train: np.ndarray
-    train2: np.ndarray
+    sums: np.ndarray
 
     @classmethod
     def empty(cls, steps: int, modes: int) -> _Group:
-        return cls(np.zeros((steps, modes)), *np.zeros((4, steps)))
+        return cls(np.zeros((steps, modes)), np.zeros((steps, 4)))
 
 
 def _simulate(
@@ -116,68 +119,94 @@ def _simulate(
     """Step the draws of one group and add what they show to its sums."""
     rng = np.random.default_rng(seed)
     modes, form = truth.problem.modes, truth.metric
-    sigma, free = np.sqrt(truth.noise_variance), truth.problem.n_samples - truth.problem.rank
-    weights = np.zeros_like(form.weights) if form.matrix is not None else form.weights
+    still, scales = np.zeros_like(modes.curvature), modes.singular**2
+    weights = form.weights if form.matrix is None else still
     chunk = max(1, _KEPT // (_LANES * max(1, modes.curvature.size)))
     for first in range(0, draws, _LANES):
         count = min(_LANES, draws - first)
-        noise = sigma * rng.standard_normal((modes.curvature.size, count)) / modes.singular[:, None]
-        outside = np.zeros(count)
-        if free:
-            outside = (truth.misfit + sigma * rng.standard_normal(count)) ** 2
-            outside += truth.noise_variance * rng.chisquare(free - 1, count) if free > 1 else 0.0
+        noise, outside = _noise(truth, rng, count)
         inside = truth.start[:, None] - noise
-        states = [np.ascontiguousarray(inside if kept else np.zeros_like(inside)) for kept in kernel.ITERATES]
-        advance = compiled(
-            kernel, modes.curvature, np.zeros_like(modes.curvature), [np.full(count, hyper[n]) for n in kernel.HYPER]
-        )
+        states = [np.ascontiguousarray(inside if moves else np.zeros_like(inside)) for moves in kernel.ITERATES]
+        advance = compiled(kernel, modes.curvature, still, [np.full(count, hyper[n]) for n in kernel.HYPER])
+        kept, rest = np.empty((chunk, *inside.shape)), np.full((chunk, count), form.constant)
         done = 0
         for part in range(0, steps.size, chunk):
             ahead = steps[part : part + chunk]
-            kept = np.empty((ahead.size, *inside.shape))
-            with np.errstate(all="ignore"):
-                advance(states, ahead - done, kept)
-                done = int(ahead[-1])
-                squared, fit = _accumulate(kept, noise, weights, modes.singular, group.error[part : part + chunk])
-                squared += form.constant
-                if form.matrix is not None:
-                    error = kept + noise
-                    squared += ((form.matrix @ error) * error).sum(axis=1) + 2 * (form.linear @ error)
-                train = truth.problem.loss_factor * (fit + outside)
-                for total, square, values in (
-                    (group.squared, group.squared2, squared),
-                    (group.train, group.train2, train),
-                ):
-                    total[part : part + chunk] += values.sum(axis=1)
-                    square[part : part + chunk] += (values * values).sum(axis=1)
+            seen = kept[: ahead.size]
+            advance(states, ahead - done, seen)
+            done = int(ahead[-1])
+            if form.matrix is not None:
+                error = seen + noise
+                rest = ((form.matrix @ error) * error).sum(axis=1) + 2 * (form.linear @ error) + form.constant
+            sums = group.error[part : part + chunk], group.sums[part : part + chunk]
+            _accumulate(seen, noise, weights, scales, rest, outside, truth.problem.loss_factor, *sums)
+
+
+def _noise(truth: Truth, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the noise by mode over s, shape (modes, draws), and the squared residual off the features, (draws,)."""
+    singular, free = truth.problem.modes.singular, truth.problem.n_samples - truth.problem.rank
+    sigma = np.sqrt(truth.noise_variance)
+    noise = sigma * rng.standard_normal((singular.size, count)) / singular[:, None]
+    if not free:
+        return noise, np.zeros(count)
+    outside = (truth.misfit + sigma * rng.standard_normal(count)) ** 2
+    if free > 1:
+        outside += truth.noise_variance * rng.chisquare(free - 1, count)
+    return noise, outside
 
 
 @summing
 def _accumulate(
-    kept: np.ndarray, noise: np.ndarray, weights: np.ndarray, singular: np.ndarray, error: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Add errors (iterate minus truth) over draws to `error`; return squared errors and squared fits by draw."""
+    kept: np.ndarray,
+    noise: np.ndarray,
+    weights: np.ndarray,
+    scales: np.ndarray,
+    rest: np.ndarray,
+    outside: np.ndarray,
+    loss_factor: float,
+    error: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    """Add to the sums of a group what some draws show at some steps.
+
+    Args:
+        kept: Distance from the least-squares solution, shape (steps, modes, draws).
+        noise: That solution minus the truth, shape (modes, draws).
+        weights: Metric on the modes, shape (modes,).
+        scales: s^2, shape (modes,).
+        rest: Squared error beside that of the weights, shape (steps or more, draws).
+        outside: Squared residual off the features, shape (draws,).
+        loss_factor: c of the loss.
+        error: Sums of the errors, shape (steps, modes).
+        sums: Sums of squared error, its square, training loss, its square, shape (steps, 4).
+    """
     stops, modes, draws = kept.shape
-    squared, fit = np.zeros((stops, draws)), np.zeros((stops, draws))
+    squared, fit = np.empty(draws), np.empty(draws)
     for p in range(stops):
+        squared[:] = rest[p]
+        fit[:] = outside
         for i in range(modes):
-            weight, scale, total = weights[i], singular[i] * singular[i], 0.0
+            weight, scale, total = weights[i], scales[i], 0.0
             for r in range(draws):
                 x = kept[p, i, r]
                 e = x + noise[i, r]
                 total += e
-                squared[p, r] += weight * (e * e)
-                fit[p, r] += scale * (x * x)
+                squared[r] += weight * (e * e)
+                fit[r] += scale * (x * x)
             error[p, i] += total
-    return squared, fit
+        for r in range(draws):
+            loss = loss_factor * fit[r]
+            sums[p, 0] += squared[r]
+            sums[p, 1] += squared[r] * squared[r]
+            sums[p, 2] += loss
+            sums[p, 3] += loss * loss
 
 
 def _estimates(truth: Truth, groups: list[_Group], sizes: np.ndarray) -> dict[str, np.ndarray]:
     """Return estimates and standard errors, each of shape (steps,)."""
     draws = int(sizes.sum())
-    error, squared, squared2, train, train2 = (
-        np.stack([getattr(g, name) for g in groups]) for name in ("error", "squared", "squared2", "train", "train2")
-    )
+    error, sums = np.stack([g.error for g in groups]), np.stack([g.sums for g in groups])
+    squared, squared2, train, train2 = np.moveaxis(sums, -1, 0)
 
     def split(total: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return unbiased bias^2 and variance from sums over `count` draws."""

@@ -26,12 +26,14 @@ class Metric:
         matrix: The form where it is not diagonal, shape (r, r), else None.
         linear: Half its linear part, from the error in the null space; zero where `matrix` is None.
         constant: What no step changes.
+        name: ``"prediction"``, ``"parameter"`` or ``"covariance"``.
     """
 
     weights: np.ndarray
     matrix: np.ndarray | None
     linear: np.ndarray
     constant: float
+    name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,15 @@ class Truth:
         """Expected squared residual that no step changes: E |(1 - U U^T) y|^2."""
         free = self.problem.n_samples - self.problem.rank
         return self.noise_variance * free + self.misfit**2
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """What a Dataset says of it."""
+        return {
+            "problem": repr(self.problem),
+            "metric": self.metric.name,
+            "noise_variance": self.noise_variance,
+        }
 
     @property
     def at_start(self) -> float:
@@ -126,8 +137,8 @@ def _metric(problem: Regression, metric: Any, lost: np.ndarray, misfit: float) -
     none = np.zeros(modes.curvature.size)
     if isinstance(metric, str):
         if choice("metric", metric, METRICS) == "prediction":
-            return Metric(modes.singular**2 / n, None, none, misfit**2 / n)
-        return Metric(np.ones_like(none), None, none, float(lost @ lost))
+            return Metric(modes.singular**2 / n, None, none, misfit**2 / n, metric)
+        return Metric(np.ones_like(none), None, none, float(lost @ lost), metric)
     covariance = symmetric("metric (a covariance matrix)", metric).astype(np.float64)
     if covariance.shape != (problem.dim, problem.dim):
         raise ValueError(f"metric must have shape ({problem.dim}, {problem.dim}), got {covariance.shape}")
@@ -139,5 +150,5 @@ def _metric(problem: Regression, metric: Any, lost: np.ndarray, misfit: float) -
     weights, constant = np.diag(form).copy(), float(lost @ covariance @ lost)
     off = np.abs(form - np.diag(weights)).max(initial=0.0)
     if off <= 1e-14 * weights.max(initial=0.0) and not pull.any():
-        return Metric(weights, None, none, constant)
-    return Metric(weights, form, pull, constant)
+        return Metric(weights, None, none, constant, "covariance")
+    return Metric(weights, form, pull, constant, "covariance")
