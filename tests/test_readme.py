@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
 import eossim
 from derivations import readme
+from eossim.cli import app
 
 TEXT = readme.README.read_text(encoding="utf-8")
 
@@ -16,10 +20,17 @@ def test_table_is_the_catalogue():
     assert eossim.edges().markdown() in TEXT
 
 
-def test_python_example_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
+def test_python_examples_run(code):
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
+
+
+def test_numbers_in_its_comments_are_right():
+    code = BLOCKS[0]
     namespace: dict = {}
     exec(code.split("problem =")[0], namespace)  # the numbers that the comments show
     shown = float(re.search(r"rho=0\.05\) +# ([\d.]+)", code)[1])
@@ -40,10 +51,16 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_commands_that_it_shows_are_accepted():
-    from typer.testing import CliRunner
-
-    from eossim.cli import app
-
     for line in ("edge sam eta=0.1 rho=0.05 grad_norm=1.3", "derive sam", "edges", "doctor"):
         assert f"eossim {line}" in TEXT
         assert CliRunner().invoke(app, line.split()).exit_code == 0
+
+
+def test_the_output_that_it_shows_is_the_output(tmp_path):
+    (block,) = re.findall(r"```text\n\$ eossim (.*?)```", TEXT, re.S)
+    command, _, shown = block.partition("\n")
+    output = CliRunner().invoke(app, [*command.split(), "--out", str(tmp_path / "f.png")]).output
+    numbers = r"[-+]?\d[\d.e+-]*"  # as printed, up to the last digit on another processor
+    assert re.sub(numbers, "#", shown.strip()) == re.sub(numbers, "#", output.rpartition("\n\nfigure")[0].strip())
+    pairs = zip(re.findall(numbers, shown), re.findall(numbers, output), strict=False)
+    assert all(float(a.rstrip(".")) == pytest.approx(float(b.rstrip(".")), rel=1e-3) for a, b in pairs)
