@@ -176,16 +176,18 @@ def _most_crossings(truth: Truth, real: tuple[np.ndarray, np.ndarray]) -> int:
 
 
 def _spans_between(difference: ExponentialSum, roots: np.ndarray, names: tuple[str, str]) -> tuple[Any, ...]:
-    """Return the spans of whole steps from the sign of the difference at a whole step between each two roots."""
+    """Return the spans of whole steps; a root at a whole step is a span of its own, of equal risks."""
     spans: list[tuple[int, float, str]] = []
-    slowed = difference.slowed() if difference.rates.size else None
+    last_sign = difference.tail()[1] if difference.rates.size else 0.0
     edges = np.concatenate([[0.0], roots, [np.inf]])
     for low, high in itertools.pairwise(edges):
+        if low and low == round(low):
+            _extend(spans, int(low), int(low), "")
         first = int(np.floor(low)) + 1
         last = np.inf if np.isinf(high) else np.ceil(high) - 1
         if last < first:
             continue
-        sign = np.sign(slowed(float(first))) if slowed is not None else 0
+        sign = last_sign if np.isinf(high) else np.sign(difference.slowed()((low + high) / 2))
         _extend(spans, first, last, _leader(sign, names))
     return tuple(spans)
 
@@ -193,6 +195,8 @@ def _spans_between(difference: ExponentialSum, roots: np.ndarray, names: tuple[s
 def _spans(signs: np.ndarray, names: tuple[str, str]) -> tuple[Any, ...]:
     """Return the spans of whole steps 1, 2, ... from the sign of the difference at each."""
     spans: list[tuple[int, float, str]] = []
+    if signs.size == 0:
+        return ()
     starts = np.concatenate([[0], np.flatnonzero(np.diff(signs)) + 1, [signs.size]])
     for first, stop in itertools.pairwise(starts):
         _extend(spans, int(first) + 1, int(stop), _leader(signs[first], names))

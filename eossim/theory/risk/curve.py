@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._check import finite_array, in_interval, positive_int
+from ..._check import finite_array, positive_int
 from ...engine.blocks import available_cores, over_blocks
 from ...engine.method import Method
 from ...problems import Regression
 from .filters import Filters, filters_of
 from .stability import check_stable
 from .sums import curve_sums
-from .truth import Truth, truth_of
+from .truth import Truth, checked_problem, checked_variance, truth_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,8 +110,8 @@ def sure(problem: Regression, method: Method, *, noise_variance: float, steps: A
     Returns:
         Dataset with ``sure, residual, degrees_of_freedom`` over (run, step).
     """
+    variance = checked_variance(problem, noise_variance)
     start = np.zeros(problem.dim) if w0 is None else finite_array("w0", w0, shape=(problem.dim,), dtype=np.float64)
-    variance = float(in_interval("noise_variance", noise_variance, 0, np.inf, open_high=True))
     filters = stable_filters(problem, method)
     numbers, order = step_numbers(steps)
     n = problem.n_samples
@@ -133,6 +133,7 @@ def sure(problem: Regression, method: Method, *, noise_variance: float, steps: A
 
 def stable_filters(problem: Regression, method: Method) -> Filters:
     """Return the filters of a method that is stable on every mode of a problem, or raise ValueError."""
+    checked_problem(problem)
     if not isinstance(method, Method):
         raise TypeError(f"method must be a rule with bound hyper-parameters, such as gd(eta=0.1), got {method!r}")
     filters = filters_of(method, problem.modes.curvature)
@@ -188,12 +189,12 @@ def _pieces(steps: int, modes: int) -> list[slice]:
 def _left_out(truth: Truth, method: Method, steps: np.ndarray) -> np.ndarray:
     """Return a bound on |prediction risk - what the kept modes give| of a truncated kernel, shape (runs, steps).
 
-    A left-out mode of curvature h <= h_max has learned y(h) <= y_max of its misfit and of its noise. The largest |y|
-    over h in [0, h_max] is at h_max for gd and usam while eta h (1 + rho h) <= 1; in general it is taken over a grid
-    of h.
+    A left-out mode of curvature h <= h_max has learned y(h) of its misfit and of its noise: |y| <= y_max, and
+    |y| <= h max(|y|/h), of which the sum of the left-out h is known. Both maxima are taken over a grid of h that is
+    dense at either end, where they lie for gd and usam while eta h (1 + rho h) <= 1.
     """
     problem, n = truth.problem, truth.problem.n_samples
-    grid = problem.omitted_curvature * np.linspace(0, 1, 33)[1:]
+    grid = problem.omitted_curvature * np.append(np.geomspace(1e-14, 0.1, 27), np.linspace(0.125, 1, 32))
     filters = filters_of(method, grid)
     bound = np.empty((method.runs, steps.size))
     for run in range(method.runs):

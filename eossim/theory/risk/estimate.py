@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._check import in_interval
 from ...problems import Regression
+from .truth import checked_problem, checked_variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +42,11 @@ def estimate_truth(problem: Regression, *, noise_variance: Any = None) -> Estima
         ValueError: if sigma^2 is not given and the features fit the targets exactly (n = r), so that no residual is
             left.
     """
+    checked_problem(problem)
     modes = problem.modes
     inside = modes.samples.T @ problem.y
     if noise_variance is not None:
-        variance = float(in_interval("noise_variance", noise_variance, 0, np.inf, open_high=True))
+        variance = checked_variance(problem, noise_variance)
         how = f"noise variance {variance:.4g} as given"
     else:
         free = problem.n_samples - problem.rank - _centred(problem)

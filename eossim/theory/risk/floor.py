@@ -10,6 +10,7 @@ from ...engine.method import Method
 from ...problems import Regression
 from ..queries import two_cycle_amplitude
 from .curve import labelled
+from .truth import checked_problem
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +38,7 @@ def noise_floor(problem: Regression, method: Method) -> xr.Dataset:
     """
     if not isinstance(method, Method) or method.rule.name != "sam":
         raise ValueError(f"method must be sam with bound hyper-parameters, got {method!r}")
+    checked_problem(problem)
     curvature, singular = problem.modes.curvature, problem.modes.singular
     if curvature.size == 0 or (curvature.size > 1 and curvature[1] > curvature[0] * (1 - 1e-12)):
         raise ValueError(
@@ -47,9 +49,9 @@ def noise_floor(problem: Regression, method: Method) -> xr.Dataset:
         raise ValueError(f"eta * lambda_1 < 2 required, got {float(np.max(eta * curvature[0])):.6g}: SAM diverges")
     amplitude = np.zeros(method.runs)
     moved = rho > 0
-    amplitude[moved] = two_cycle_amplitude(
-        "sam", np.full(int(moved.sum()), curvature[0]), eta=eta[moved], rho=rho[moved]
-    )
+    if moved.any():
+        top = np.full(int(moved.sum()), curvature[0])
+        amplitude[moved] = two_cycle_amplitude("sam", top, eta=eta[moved], rho=rho[moved])
     return labelled(
         {
             "amplitude": amplitude,

@@ -11,6 +11,7 @@ from ..._tables import html_table, text_table
 from ...engine.method import Method
 from ...problems import Regression
 from .curve import stable_filters
+from .filters import rates
 from .truth import truth_of
 
 
@@ -93,7 +94,7 @@ def ordering(problem: Regression, method_a: Method, method_b: Method, *, metric:
             raise ValueError(f"{name} must be a single run, got {method.runs} runs")
         filters.append(stable_filters(problem, method))
     form = truth_of(problem, w_star=np.zeros(problem.dim), noise_variance=0.0, metric=metric).metric
-    diagonal = form.matrix is None
+    diagonal = form.matrix is None and not _reaches_null_space(problem, metric)
     down = [f.steps_down for f in filters]
     memoryless = Condition(
         "neither method has memory",
@@ -115,13 +116,22 @@ def ordering(problem: Regression, method_a: Method, method_b: Method, *, metric:
     contracts = _worst("b contracts every mode at least as much as a", u_a - u_b, slack * u_a, curvature, u_b - u_a,
                        "q_a - q_b")  # fmt: skip
     full = no_overshoot.holds and contracts.holds
-    shorter = bool(np.all(np.abs(1 - u_b) <= np.abs(1 - u_a) + slack))
+    shorter = bool(np.all(rates(u_b)[0] >= rates(u_a)[0] * (1 - slack)))
     return Ordering(
         (memoryless, no_overshoot, contracts, in_metric),
         bias=diagonal and shorter,
         variance=full,
         train_loss=shorter,
     )
+
+
+def _reaches_null_space(problem: Regression, metric: Any) -> bool:
+    """Whether a covariance couples the modes with directions that no step moves: their error then has a sign."""
+    if isinstance(metric, str):
+        return False
+    V, covariance = problem.modes.coordinates, np.asarray(metric, dtype=float)
+    across = V.T @ covariance
+    return bool(np.abs(across - across @ V @ V.T).max(initial=0.0) > 1e-14 * np.abs(covariance).max())
 
 
 def _worst(

@@ -37,12 +37,14 @@ def check_stable(method: Method, filters: Filters, curvature: np.ndarray) -> Non
 
 
 def _settled(filters: Filters) -> np.ndarray:
-    """Modes so flat that rounding puts the radius at 1: stable if the step goes down at all."""
+    """Modes so flat that rounding puts the radius at 1: stable if the slow root of det(z I - A) is below 1.
+
+    That is det(I - A) > 0, which the increments give to full accuracy.
+    """
     down = filters.steps_down
     if down is not None:
         return (down >= 0) & (down < 1)
-    flat = np.abs(filters.increments[:, :, :, 0]).max(axis=-1) < 1e-12
-    return flat & (filters.radius < 1 + 1e-12)
+    return (filters.radius < 1 + 1e-9) & (np.linalg.det(-filters.increments) > 0)
 
 
 def _largest_stable(method: Method, values: dict[str, Any], name: str, curvature: np.ndarray) -> float | None:

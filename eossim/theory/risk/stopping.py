@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,29 +67,24 @@ def _best(truth: Truth, filters: Filters, run: int, last: int) -> tuple[float, .
     if real is None:
         risk = one_curve(truth, filters, run, np.arange(last + 1))[2]
         found = int(np.argmin(risk))
-        bias2, variance, least = _at(truth, filters, run, found)
+        bias2, variance, least = one_curve(truth, filters, run, np.array([found]))[:3, 0]
         return found, least, bias2, variance, np.nan, np.nan, last
     turns = _derivative(truth, real).roots()
-    risk_at = _real_risk(truth, real)
-    step: float
-    whole = np.unique(np.concatenate([[0.0], np.floor(turns), np.ceil(turns)]))
-    whole_risks = np.array([_at(truth, filters, run, int(k))[2] for k in whole])
+    # the first step besides: a mode with q = 0 jumps there
+    whole = np.unique(np.concatenate([[0.0, 1.0], np.floor(turns), np.ceil(turns), [np.inf]]))
+    parts = [_parts(truth, real, k) for k in whole]
+    step, (bias2, variance) = min(zip(whole, parts, strict=True), key=lambda found: sum(found[1]))
     real_steps = np.concatenate([[0.0], turns, [np.inf]])
-    real_risks = np.array([risk_at(k) for k in real_steps])
+    real_risks = [sum(_parts(truth, real, k)) for k in real_steps]
     best = int(np.argmin(real_risks))
-    if truth.at_end < whole_risks.min():
-        step, bias2, variance = np.inf, truth.metric.constant, truth.at_end - truth.metric.constant
-        least = truth.at_end
-    else:
-        step = float(whole[np.argmin(whole_risks)])
-        bias2, variance, least = _at(truth, filters, run, int(step))
-    return step, least, bias2, variance, real_steps[best], real_risks[best], np.inf
+    return float(step), bias2 + variance, bias2, variance, real_steps[best], real_risks[best], np.inf
 
 
-def _at(truth: Truth, filters: Filters, run: int, step: int) -> tuple[float, float, float]:
-    """Return bias2, variance and risk at one step."""
-    curve = one_curve(truth, filters, run, np.array([step]))
-    return float(curve[0, 0]), float(curve[1, 0]), float(curve[2, 0])
+def _parts(truth: Truth, rate: np.ndarray, k: float) -> tuple[float, float]:
+    """Return bias^2 and variance at a real k >= 0, infinity included."""
+    exponent = -rate * k if 0 < k < np.inf else np.full(rate.shape, -k if k else 0.0)
+    y = -np.expm1(exponent)
+    return float(truth.bias2(np.exp(exponent)[None])[0]), float(truth.noise @ (y * y))
 
 
 def real_rates(filters: Filters, run: int) -> np.ndarray | None:
@@ -99,17 +93,6 @@ def real_rates(filters: Filters, run: int) -> np.ndarray | None:
     if down is None or not np.all((down[run] > 0) & (down[run] <= 1)):
         return None
     return rates(down[run])[0]
-
-
-def _real_risk(truth: Truth, rate: np.ndarray) -> Callable[[float], float]:
-    def risk(k: float) -> float:
-        if k == 0:
-            return truth.at_start
-        exponent = -rate * k
-        y = -np.expm1(exponent)
-        return float(truth.bias2(np.exp(exponent)[None])[0] + truth.noise @ (y * y))
-
-    return risk
 
 
 def bias_terms(truth: Truth, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

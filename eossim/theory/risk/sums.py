@@ -66,7 +66,7 @@ def _plain_sums(rate: np.ndarray, weights: np.ndarray, steps: np.ndarray, sums: 
     if modes == 0:
         return
     levels = 1
-    while steps[-1] >> (_RADIX_BITS * levels):
+    while levels < 11 and steps[-1] >> (_RADIX_BITS * levels):  # a shift of 64 bits or more is none
         levels += 1
     table = _digit_powers(rate, levels)
     moments, learned = _moments(rate, weights)

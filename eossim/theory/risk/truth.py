@@ -95,7 +95,9 @@ class Truth:
         if self.metric.matrix is None:
             return (error * error) @ self.metric.weights + self.metric.constant
         forms = ((error @ self.metric.matrix) * error).sum(axis=1)
-        return forms + 2 * error @ self.metric.linear + self.metric.constant
+        return np.maximum(
+            forms + 2 * error @ self.metric.linear + self.metric.constant, 0.0
+        )  # a square, but for rounding
 
 
 def truth_of(
@@ -108,11 +110,7 @@ def truth_of(
     metric: Any = "prediction",
 ) -> Truth:
     """Return the truth in modes, or raise for what does not fit (see `risk_curve` for the arguments)."""
-    if not isinstance(problem, Regression):
-        raise TypeError(f"problem must be LeastSquares or KernelRegression, got {type(problem).__name__}")
-    variance = in_interval("noise_variance", noise_variance, 0, np.inf, open_high=True)
-    if variance.ndim:
-        raise ValueError(f"noise_variance must be a single number, got shape {variance.shape}")
+    variance = checked_variance(problem, noise_variance)
     if (w_star is None) == (f_star is None):
         raise ValueError("give the truth as w_star (parameters) or as f_star (values at the samples), one of them")
     modes, dim = problem.modes, problem.dim
@@ -129,7 +127,22 @@ def truth_of(
     displacement = modes.coordinates.T @ away
     lost = away - modes.coordinates @ displacement if modes.curvature.size < dim else np.zeros(dim)
     form = _metric(problem, metric, lost, misfit)
-    return Truth(problem, displacement, float(variance), misfit, form)
+    return Truth(problem, displacement, variance, misfit, form)
+
+
+def checked_problem(problem: Any) -> None:
+    """Raise TypeError unless the problem has samples and modes."""
+    if not isinstance(problem, Regression):
+        raise TypeError(f"problem must be LeastSquares or KernelRegression, got {type(problem).__name__}")
+
+
+def checked_variance(problem: Any, noise_variance: Any) -> float:
+    """Return the variance of the noise on a regression problem, or raise for either."""
+    checked_problem(problem)
+    variance = in_interval("noise_variance", noise_variance, 0, np.inf, open_high=True)
+    if variance.ndim:
+        raise ValueError(f"noise_variance must be a single number, got shape {variance.shape}")
+    return float(variance)
 
 
 def _metric(problem: Regression, metric: Any, lost: np.ndarray, misfit: float) -> Metric:
