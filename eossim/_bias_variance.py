@@ -34,18 +34,19 @@ if TYPE_CHECKING:
     import xarray as xr
 
 RISKS = ("exact", "test")
-_DRAWS, _POINTS, _LONGEST, _SPANS = 4000, 160, 100_000, 6
+_MOST, _DRAWS, _BOOTSTRAP, _POINTS, _LONGEST, _SPANS = 6, 4000, 100, 160, 100_000, 6
 
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
-    """A method with its curve, and its best step on it."""
+    """A method with its curve, its best step, and whether that is an optimum (not the end of a search)."""
 
     name: str
     method: Method
     exact: bool
     curve: xr.Dataset
     step: float
+    found: bool
     row: dict[str, float]
 
 
@@ -79,8 +80,9 @@ def report(
     choice("risk", risk, RISKS)
     if out.suffix not in (".png", ".svg", ".pdf") or not out.resolve().parent.is_dir():
         raise ValueError(f"out must be a .png, .svg or .pdf file in an existing folder, got {str(out)!r}")
-    if not methods or len(set(methods)) < len(methods):
-        raise ValueError(f"methods must be distinct names, got {','.join(methods)!r}")
+    if not 0 < len(set(methods)) == len(methods) <= _MOST or "" in methods:
+        raise ValueError(f"methods must be 1 to {_MOST} distinct names, got {','.join(methods)!r}")
+    positive_int("seed", seed, minimum=0)
     raw = datasets.load(data)
     clean = raw.standardized()
     problem = clean.least_squares()
@@ -93,7 +95,7 @@ def report(
     entries = [_entry(problem, name, method, truth, grid, seed) for name, method in bound.items()]
     sections = [_heading(clean.name, problem, guess), _methods_table(entries, problem, metric)]
     sections += [_against(problem, entries[0], other, truth) for other in entries[1:]]
-    sections.append(_own_optimum(entries))
+    sections.append(_own_optimum(entries, problem, guess, truth, seed))
     held_out: dict[str, tuple[Any, ...]] | None = None
     if risk == "test":
         folded = {
@@ -122,7 +124,7 @@ def _bind(problem: Regression, methods: Sequence[str], values: dict[str, Any]) -
         rule = catalogue.lookup(name)
         if isinstance(rule, Family):
             raise ValueError(f"{name} is a family; bias-variance takes single rules")
-        scale = first_norm if "norm(" in rule.kernel.UPDATE else 1.0
+        scale = first_norm if rule.linearization.frozen else 1.0
         chosen = {"eta": 0.45 / top, "rho": scale / top}
         for key, value in values.items():
             owner, dot, parameter = key.rpartition(".")
@@ -160,12 +162,15 @@ def _entry(
     if _exact(method):
         best = optimal_stopping(problem, method, **truth)
         curve = risk_curve(problem, method, steps=grid, **truth)
-        row = {n: float(best[n][0]) for n in names} | {"limit": float(best.limit_risk[0])}
-        return _Entry(name, method, True, curve, float(best.step[0]), row)
+        row = {n: float(best[n][0]) for n in (*names, "real_risk")} | {"limit": float(best.limit_risk[0])}
+        found = float(best.step[0]) < float(best.searched[0])
+        return _Entry(name, method, True, curve, float(best.step[0]), found, row)
     curve = monte_carlo_risk(problem, method, steps=grid, draws=_DRAWS, seed=seed, **truth)
     at = int(np.argmin(curve.risk.values[0]))
-    row = {n: float(curve[n][0, at]) for n in names} | {"limit": float(curve.risk[0, -1])}
-    return _Entry(name, method, False, curve, float(grid[at]), row)
+    # once more on draws of its own: the least of many noisy risks is too small
+    there = monte_carlo_risk(problem, method, steps=[grid[at]], draws=5 * _DRAWS, seed=seed + 1, **truth)
+    row = {n: float(there[n][0, 0]) for n in (*names, "risk_error")} | {"limit": float(curve.risk[0, -1])}
+    return _Entry(name, method, False, curve, float(grid[at]), at < grid.size - 1, row)
 
 
 def _heading(name: str, problem: Regression, guess: EstimatedTruth) -> str:
@@ -176,9 +181,13 @@ def _heading(name: str, problem: Regression, guess: EstimatedTruth) -> str:
         f"{name}: {problem.n_samples} samples, {problem.dim} parameters, rank {problem.rank}; "
         "loss |X w - y|^2 / (2 n), start at zero\n"
         f"curvature from {modes.curvature[0]:.4g} down to {modes.curvature[-1]:.4g}; 90 % of the signal on the {half} "
-        f"largest of {problem.rank} modes; signal to noise {energy.sum() / guess.noise_variance:.3g} a sample\n"
+        f"largest of {problem.rank} modes; signal to noise {_ratio(energy.sum(), guess.noise_variance)} a sample\n"
         f"{guess.how}"
     )
+
+
+def _ratio(signal: float, noise: float) -> str:
+    return f"{signal / noise:.3g}" if noise > 0 else "without noise"
 
 
 def _methods_table(entries: list[_Entry], problem: Regression, metric: str) -> str:
@@ -190,17 +199,20 @@ def _methods_table(entries: list[_Entry], problem: Regression, metric: str) -> s
             (
                 e.name + ("" if e.exact else " *"),
                 values,
-                "never" if never else f"{e.step:.0f}",
+                "never" if never else f"{e.step:.0f}" if e.found else f"> {e.step:.0f}",
                 "" if never else f"{e.step * gradients_per_step(e.method):.0f}",
-                *(f"{e.row[n]:.6g}" for n in ("risk", "bias2", "variance", "limit")),
+                f"{e.row['risk']:.6g}" + (f" ± {e.row['risk_error']:.2g}" if not e.exact else ""),
+                *(f"{e.row[n]:.6g}" for n in ("bias2", "variance", "limit")),
             )
         )
     columns = ("method", "at", "best step", "gradients", "risk there", "bias^2", "variance", "risk in the end")
     notes = [f"best whole step in the {metric} metric, over all steps"]
+    if not all(e.found for e in entries):
+        notes.append("> the risk still falls where the search over whole steps ends: no optimum was found")
     if not all(e.exact for e in entries):
         notes.append(
-            f"* no closed form: {_DRAWS} draws of the noise, best of the steps drawn up to "
-            f"{int(entries[0].curve.step[-1])}, the end being the last of them"
+            f"* no closed form: best of the steps drawn up to {int(entries[0].curve.step[-1])}, the end being the last "
+            f"of them; {_DRAWS} draws of the noise, {5 * _DRAWS} others at the best step"
         )
     return "\n".join([text_table(columns, rows), *notes])
 
@@ -261,7 +273,7 @@ def _simulated_spans(problem: Regression, base: _Entry, other: _Entry) -> str:
         first = stop
     lines = [
         f"{other.name} against {base.name}",
-        f"  smaller risk at equal steps, beyond 4 standard errors: {_spans_text(spans)}",
+        f"  smaller risk at the {steps.size - 1} steps drawn, beyond 4 standard errors: {_spans_text(spans)}",
     ]
     if other.method.rule.name == "sam" and other.method.values["eta"] * problem.modes.curvature[0] < 2:
         floor = noise_floor(problem, other.method)
@@ -272,14 +284,58 @@ def _simulated_spans(problem: Regression, base: _Entry, other: _Entry) -> str:
     return "\n".join(lines)
 
 
-def _own_optimum(entries: list[_Entry]) -> str:
-    ranked = sorted(entries, key=lambda e: e.row["risk"])
-    best, worst = ranked[0], ranked[-1]
-    lines = [f"each at its own best step: {best.name} wins with risk {best.row['risk']:.6g}"]
-    lines += [f"  {e.name} {100 * (e.row['risk'] / best.row['risk'] - 1):+.3g} %" for e in ranked[1:]]
-    if worst.row["risk"] / best.row["risk"] - 1 < 1e-3:
+def _own_optimum(
+    entries: list[_Entry], problem: Regression, guess: EstimatedTruth, truth: dict[str, Any], seed: int
+) -> str:
+    """Return who wins when each stops at its own best step, and how often the estimate of the truth agrees."""
+    ranked = sorted((e for e in entries if e.exact and (e.found or np.isinf(e.step))), key=lambda e: e.row["risk"])
+    if len(ranked) < 2:
+        return "each at its own best step: nothing to compare, fewer than two optima are known exactly"
+    best, least = ranked[0], ranked[0].row["risk"]
+    if not least > 0:
+        why = (
+            "no signal was found, the start is best"
+            if best.step == 0
+            else "there is no noise, all is learned in the end"
+        )
+        return f"each at its own best step: no risk is left for any method: {why}"
+    if ranked[1].row["risk"] <= least * (1 + 1e-9):
+        return f"each at its own best step: {best.name} and {ranked[1].name} are equal, risk {least:.6g}"
+    lines = [f"each at its own best step: {best.name} wins with risk {least:.6g}"]
+    lines += [f"  {e.name} {100 * (e.row['risk'] / least - 1):+.3g} %" for e in ranked[1:]]
+    if ranked[-1].row["risk"] / least - 1 < 1e-3:
         lines.append("  all within 0.1 %: on this spectrum and signal stopping matters, the method hardly")
+    real = sorted(ranked, key=lambda e: e.row["real_risk"])
+    if real[0] is not best and not any(np.isnan(e.row["real_risk"]) for e in ranked):
+        gap = 100 * (best.row["real_risk"] / real[0].row["real_risk"] - 1)
+        lines.append(f"  decided by rounding to whole steps: at real steps {real[0].name} is ahead by {gap:.3g} %")
+    share = _bootstrap(problem, guess, ranked[:2], truth, seed)
+    lines.append(
+        f"  {best.name} before {ranked[1].name} in {100 * share:.0f} % of {_BOOTSTRAP} parametric bootstrap draws: "
+        "truth and noise estimated again from targets drawn from the estimate"
+    )
+    for e in entries:
+        if not e.exact:
+            gap = e.row["risk"] - least
+            clear = abs(gap) > 4 * e.row["risk_error"] and (e.found or gap < 0)
+            verdict = f"{100 * gap / least:+.3g} %" if clear else "not resolved"
+            lines.append(f"  {e.name}, simulated: {verdict} against {best.name}")
     return "\n".join(lines)
+
+
+def _bootstrap(
+    problem: Regression, guess: EstimatedTruth, pair: list[_Entry], truth: dict[str, Any], seed: int
+) -> float:
+    """Return how often the first of two methods wins when truth and noise are estimated from drawn targets."""
+    rng, wins = np.random.default_rng(seed), 0
+    values = problem.fitted(guess.w_star)
+    for _ in range(_BOOTSTRAP):
+        noise = np.sqrt(guess.noise_variance) * rng.standard_normal(problem.n_samples)
+        again = estimate_truth(problem, y=values + noise - noise.mean(), noise_variance=guess.given)
+        known = {"w_star": again.w_star, "noise_variance": again.noise_variance, "metric": truth["metric"]}
+        first, second = (float(optimal_stopping(problem, e.method, **known).risk[0]) for e in pair)
+        wins += first < second
+    return wins / _BOOTSTRAP
 
 
 def _mean_and_error(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -255,6 +255,11 @@ def rule(reference: str = "", *, domain: Mapping[str, Interval] | None = None) -
 
     def declare(function: Callable[..., Any]) -> Rule:
         parameters = inspect.signature(function).parameters.values()
+        if not any(p.name == "w" and p.kind is not inspect.Parameter.KEYWORD_ONLY for p in parameters):
+            raise ValueError(
+                f"rule {function.__name__}: state variables are positional, w first, hyper-parameters keyword-only: "
+                f"write def {function.__name__}(w, *, eta), got {inspect.signature(function)}"
+            )
         return step_rule(
             function.__name__,
             [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY],

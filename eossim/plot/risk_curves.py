@@ -78,19 +78,22 @@ def bias_variance(
                 low = np.where(np.isfinite(low), low, values * 1e-6)
                 axis.fill_between(curve.step, low, high, color=colors[name], alpha=0.2, linewidth=0)
     last = max(float(c.step.max()) for c in shown.values())
+    drawn_crossings = crossings[crossings <= last]
     for axis, (_, word) in zip(axes, PARTS, strict=False):
         axis.set_ylabel(f"{word} ({units})", fontsize=8)
         axis.set_xlabel("step", fontsize=8)
-        for at in crossings:
+        for at in drawn_crossings:
             axis.axvline(at, color=COLORS["muted"], linestyle=":", linewidth=1)
     for place, (name, (step, risk)) in enumerate(stops.items()):
+        if not risk > 0:
+            continue  # no place on a logarithmic axis
         inside = step <= last
         axes[2].plot(
             step if inside else last,
             risk,
             "o" if inside else ">",
             color=colors[name],
-            markersize=9 * 0.75**place,  # one that lies under the next shows around it
+            markersize=max(4.5, 7.5 - place),  # one that lies under the next shows around it
             markeredgecolor="white",
             markeredgewidth=0.6,
             clip_on=False,
@@ -98,27 +101,32 @@ def bias_variance(
         )
     steps_axis(axes[0], [c.step.values for c in shown.values()])
     values_axis(axes[:2], shown.values())
-    risks = np.concatenate([positive(c.risk.values) for c in shown.values()])
+    marked = positive(np.array([risk for _, risk in stops.values()]))
+    risks = np.concatenate([*(positive(c.risk.values) for c in shown.values()), marked])
     if np.any(np.isfinite(risks)):
         low, high = np.nanmin(risks), min(np.nanmax(risks), CEILING * np.nanmin(risks))
         axes[2].set(yscale="log", ylim=(low / 1.15, high * 1.15))
         if high < 30 * low:
             plain_ticks(axes[2].yaxis)
     if held_out:
-        _held_out_panel(axes[3], held_out, shown, colors, units)
+        _held_out_panel(axes[3], held_out, shown, colors)
     handles = [
         Line2D([], [], color=colors[n], label=f"{n}: {least_text(*stops[n])}" if n in stops else n) for n in shown
     ]
     if stops:
         handles.append(marker("o", "least risk"))
-    if crossings.size:
-        handles.append(Line2D([], [], color=COLORS["muted"], linestyle=":", label="risks cross"))
+    if drawn_crossings.size:
+        later = crossings.size - drawn_crossings.size
+        label = "risks cross" + (f" ({later} more beyond)" if later else "")
+        handles.append(Line2D([], [], color=COLORS["muted"], linestyle=":", label=label))
     if held_out:
         handles += [
             Line2D([], [], color=COLORS["muted"], linewidth=3.2, alpha=0.45, label="held out, ±2 standard errors"),
             Line2D([], [], color=COLORS["muted"], linestyle="--", label="expected by theory"),
         ]
-    columns = min(len(handles), 3 if stops else 5)
+    columns = min(len(handles), (3 if len(shown) < 5 else 2) if stops else 5)
+    rows = -(-len(handles) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.17 * max(0, rows - 2))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=7.5, frameon=False)
     if title:
         figure.suptitle(title, fontsize=9)
@@ -137,7 +145,6 @@ def _held_out_panel(
     held_out: Mapping[str, Sequence[Any]],
     curves: Mapping[str, xr.Dataset],
     colors: Mapping[str, str],
-    units: str,
 ) -> None:
     for name, given in held_out.items():
         steps, mean, error = (np.asarray(v, float) for v in given[:3])
@@ -146,7 +153,7 @@ def _held_out_panel(
         at, expected = _expected(given, curves[name])
         if expected is not None:
             axis.plot(at, expected, color=colors[name], linestyle="--", linewidth=1.1)
-    axis.set_ylabel(f"held-out error ({units})", fontsize=8)
+    axis.set_ylabel("held-out error (squared units of y)", fontsize=8)
     axis.set_xlabel("step", fontsize=8)
     means = np.concatenate([np.asarray(g[1], float) for g in held_out.values()])
     if means.min() > 0 and means.max() > 10 * means.min():

@@ -34,8 +34,8 @@ class Crossings:
             for the final span), name ``""`` where the two are equal.
         bound: Largest possible number of real crossings: sign changes of the coefficients, sorted by base, less one for
             k = 0 (Descartes' rule for exponentials); None where k is not real.
-        searched: Last k that the spans cover; inf where all are. Up to `max_steps` the two risks agree to a relative
-            1e-10 after it.
+        searched: Last k that was looked at; inf where all are covered. Where the spans end before it, the two risks
+            agree to a relative 1e-10 from there on.
     """
 
     names: tuple[str, str]
@@ -63,7 +63,7 @@ class Crossings:
             at = ", ".join(f"{k:.10g}" for k in self.real) or "none"
             lines.append(f"real crossings: {at} (at most {self.bound})")
         elif np.isfinite(self.searched):
-            lines.append(f"{self.budget} up to {int(self.searched)}; after that the two agree, or were not looked at")
+            lines.append(f"{self.budget} up to {int(self.searched)} were looked at")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -86,7 +86,8 @@ def crossings(
     """Return all crossings of the risks of two methods at equal steps (or gradient evaluations), real and whole.
 
     For methods without memory and multipliers 0 <= q < 1 on every mode, the difference of the risks is a sum of
-    exponentials, whose real roots are found with proof that there are no others; three or more are possible (derived).
+    exponentials. Its real roots are isolated by bounds on intervals (see `ExponentialSum`): none is missed unless the
+    difference is zero within rounding there; three or more are possible (derived).
     Otherwise the whole steps up to `max_steps` are compared.
 
     Args:
@@ -121,9 +122,8 @@ def crossings(
         rounds = np.arange(1, last // unit + 1)
         risks = [one_curve(truth, f, 0, rounds * (unit // cost))[2] for f, cost in zip(filters, per_step, strict=True)]
         apart = np.abs(risks[0] - risks[1]) > _SAME * risks[1]
-        seen = int(np.max(np.flatnonzero(apart), initial=0)) + 1  # the two agree from there on
-        spans = _spans(np.where(apart, np.sign(risks[0] - risks[1]), 0)[:seen], names)
-        return Crossings(names, budget, None, _scaled(spans, unit), None, unit * seen)
+        spans = _spans(_settled(np.where(apart, np.sign(risks[0] - risks[1]), 0)), names)
+        return Crossings(names, budget, None, _scaled(spans, unit), None, last)
     rate_a, rate_b = rate_a * (unit // per_step[0]), rate_b * (unit // per_step[1])
     difference = _difference(truth, rate_a, rate_b)
     roots = difference.roots()
@@ -134,8 +134,10 @@ def crossings(
 
 def gradients_per_step(method: Method) -> int:
     """Return how many gradients one step evaluates, repeated ones counted once."""
-    from ...symbolic.vocabulary import grad
+    from ...symbolic.vocabulary import grad, upcoming
 
+    if any(e.has(upcoming) for e in method.rule.update.values()):
+        raise ValueError(f"{method.rule.name} is implicit: its step is no number of gradient evaluations")
     return len(set().union(*(e.atoms(grad) for e in method.rule.update.values())))
 
 
@@ -149,7 +151,7 @@ def _difference(truth: Truth, rate_a: np.ndarray, rate_b: np.ndarray) -> Exponen
     _, bias_b = bias_terms(truth, rate_b)
     coefficients = np.concatenate([bias, truth.noise, -2 * truth.noise])
     a, b = np.concatenate([bias_a, 2 * rate_a, rate_a]), np.concatenate([bias_b, 2 * rate_b, rate_b])
-    apart = a != b
+    apart = np.abs(a - b) > 16 * np.finfo(float).eps * np.minimum(a, b)  # else the same, but for rounding
     coefficients, a, b = coefficients[apart], a[apart], b[apart]
     return ExponentialSum(np.where(a < b, coefficients, -coefficients), np.minimum(a, b), np.abs(a - b))
 
@@ -190,6 +192,17 @@ def _spans_between(difference: ExponentialSum, roots: np.ndarray, names: tuple[s
         sign = last_sign if np.isinf(high) else np.sign(difference.slowed()((low + high) / 2))
         _extend(spans, first, last, _leader(sign, names))
     return tuple(spans)
+
+
+def _settled(signs: np.ndarray) -> np.ndarray:
+    """Return signs in which the zeros between two equal signs are that sign: rounding, not a tie."""
+    known = np.flatnonzero(signs)
+    if known.size == 0:
+        return signs
+    place = np.searchsorted(known, np.arange(signs.size))
+    before = np.where(place > 0, signs[known[np.maximum(place - 1, 0)]], 0)
+    after = np.where(place < known.size, signs[known[np.minimum(place, known.size - 1)]], 0)
+    return np.where((signs == 0) & (before == after), before, signs)
 
 
 def _spans(signs: np.ndarray, names: tuple[str, str]) -> tuple[Any, ...]:

@@ -13,11 +13,13 @@ from ...problems import Regression
 from .filters import Filters, filters_of
 from .stability import check_stable
 from .sums import curve_sums
-from .truth import Truth, checked_problem, checked_variance, truth_of
+from .truth import Truth, centred, checked_problem, checked_variance, truth_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
+#: Largest last step up to which all steps are kept.
+_ALL_STEPS = 10_000_000
 #: Numbers that one piece of a curve may hold while it is summed.
 _PIECE = 1 << 20
 
@@ -98,7 +100,8 @@ def sure(problem: Regression, method: Method, *, noise_variance: float, steps: A
     """Return Stein's unbiased estimate of the prediction risk from the targets of the problem, without the truth.
 
     SURE_k = |y - Phi w_k|^2 / n + 2 sigma^2 df_k / n - sigma^2, df_k = sum_i (1 - z_i): its mean over the noise is the
-    prediction risk (derived; for noise of covariance sigma^2 I).
+    prediction risk (derived; for noise of covariance sigma^2 I). Where features and targets are centred the noise has
+    n - 1 dimensions, and the last term is sigma^2 (n - 1) / n.
 
     Args:
         problem: The problem with its targets.
@@ -124,7 +127,7 @@ def sure(problem: Regression, method: Method, *, noise_variance: float, steps: A
         sums = _sums(filters, run, weights, numbers)
         residual[run], freedom[run] = (sums[0] + outside) / n, sums[3]
     values = {
-        "sure": residual + 2 * variance * freedom / n - variance,
+        "sure": residual + variance * (2 * freedom - (n - centred(problem, problem.y))) / n,
         "residual": residual,
         "degrees_of_freedom": freedom,
     }
@@ -144,7 +147,12 @@ def stable_filters(problem: Regression, method: Method) -> Filters:
 def step_numbers(steps: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct step numbers in order, and where each step asked for stands among them."""
     if np.ndim(steps) == 0:
-        wanted = np.arange(positive_int("steps", steps, minimum=0) + 1)
+        last = positive_int("steps", steps, minimum=0)
+        if last > _ALL_STEPS:
+            raise ValueError(
+                f"steps={last} asks for every step up to it; give the steps wanted, such as steps=[{last}]"
+            )
+        wanted = np.arange(last + 1)
     else:
         given = np.asarray(steps)
         if given.ndim != 1 or given.size == 0 or not np.issubdtype(given.dtype, np.integer):

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 def noise_floor(problem: Regression, method: Method) -> xr.Dataset:
     """Return what the final 2-cycle of normalised SAM costs beyond the least-squares solution.
 
-    Almost every start ends on w_OLS +- a v_1 with a = eta rho lambda_1 / (2 - eta lambda_1), on eta lambda_1 < 2 and
-    a simple
-    lambda_1: the mean of two consecutive iterates is w_OLS, the training loss exceeds its least by lambda_1 a^2 / 2,
-        the
-    prediction risk averaged over the two exceeds that of w_OLS by s_1^2 a^2 / n (derived; on the range of the
-    features).
+    Almost every start ends on w_OLS +- a v_1 with a = eta rho lambda_1 / (2 - eta lambda_1), on eta lambda_1 < 2 and a
+    simple lambda_1: the mean of two consecutive iterates is w_OLS, the training loss exceeds its least by
+    lambda_1 a^2 / 2, the prediction risk averaged over the two exceeds that of w_OLS by s_1^2 a^2 / n (derived; on the
+    range of the features). In floating point the component along v_1 may be lost to zero first: such a run ends on the
+    cycle of a later mode.
 
     Args:
         problem: ``LeastSquares`` or ``KernelRegression``.

@@ -27,12 +27,12 @@ _DRAWS = 2000
 def held_out_risk(
     data: Data, method: Method, *, steps: Any, folds: int = 5, noise_variance: Any = None, seed: int = 0
 ) -> xr.Dataset:
-    """Return the squared error on held-out samples at every step, and what theory expects of it.
+    """Return the squared error of linear least squares on held-out samples at every step, and what theory expects.
 
     Each fold in turn is held out. Columns are centred and scaled, and targets centred, by the rest, on which the method
     then runs from zero, on the real targets. The expectation uses truth and noise estimated from that rest
-    (`estimate_truth`): noise variance plus the exact risk for the second-moment matrix X^T X / m of the m held-out
-    inputs; for a method without closed form the risk is simulated.
+    (`estimate_truth`): sigma^2 (1 + 1/n), n samples in the rest, plus the exact risk for the second-moment matrix
+    X^T X / m of the m held-out inputs; for a method without closed form the risk is simulated.
 
     Args:
         data: Inputs and targets.
@@ -51,6 +51,8 @@ def held_out_risk(
     import xarray as xr
     from sklearn.model_selection import KFold
 
+    if not isinstance(data, Data):
+        raise TypeError(f'data must be a Data set, such as eossim.data.load("diabetes"), got {type(data).__name__}')
     samples = len(data.y)
     folds = positive_int("folds", folds, minimum=2)
     if samples < 2 * folds:
@@ -82,7 +84,8 @@ def _fold(
         risk = monte_carlo_risk(problem, method, draws=_DRAWS, seed=seed, **known).risk.values
     else:
         risk = risk_curve(problem, method, **known).risk.values
-    return {"held_out": (errors**2).mean(axis=-1), "expected": guess.noise_variance + risk}
+    fresh = guess.noise_variance * (1 + 1 / len(rest))  # of the held-out targets, and of the mean they are centred by
+    return {"held_out": (errors**2).mean(axis=-1), "expected": fresh + risk}
 
 
 def iterates(problem: LeastSquares, method: Method, steps: np.ndarray) -> np.ndarray:

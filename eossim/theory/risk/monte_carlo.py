@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,24 +77,33 @@ def monte_carlo_risk(
     seed = positive_int("seed", seed, minimum=0)
     threads = available_cores() if threads is None else positive_int("threads", threads)
     numbers, order = step_numbers(steps)
-    results = []
-    for run in range(method.runs):
-        hyper = {n: np.broadcast_to(v, (method.runs,))[run] for n, v in method.values.items()}
-        groups = [_Group.empty(numbers.size, truth.start.size) for _ in range(_GROUPS)]
-        edges = np.linspace(0, draws, _GROUPS + 1).astype(int)
-
-        def fill(first: int, last: int, groups: Any = groups, hyper: Any = hyper, edges: Any = edges) -> None:
-            for g in range(first, last):
-                with np.errstate(all="ignore"):
-                    _simulate(truth, kernel, hyper, numbers, int(edges[g + 1] - edges[g]), [seed, g], groups[g])
-
-        over_blocks(fill, _GROUPS, 1, threads)
-        with np.errstate(all="ignore"):
-            results.append(_estimates(truth, groups, np.diff(edges)))
+    hyper = {n: np.broadcast_to(v, (method.runs,)) for n, v in method.values.items()}
+    results = [
+        _one_run(truth, kernel, {n: v[run] for n, v in hyper.items()}, numbers, draws, seed, threads)
+        for run in range(method.runs)
+    ]
     values = {n: np.stack([r[n] for r in results])[:, order] for n in results[0]}
     found = labelled(values, method, numbers[order])
     found.attrs |= truth.attrs | {"draws": draws, "seed": seed}
     return found
+
+
+def _one_run(
+    truth: Truth, kernel: Any, hyper: dict[str, float], steps: np.ndarray, draws: int, seed: int, threads: int
+) -> dict[str, np.ndarray]:
+    """Return the estimates of one run; each group of draws has its own stream, and its sums are added in order."""
+    groups = [_Group.empty(steps.size, truth.start.size) for _ in range(_GROUPS)]
+    sizes = np.diff(np.linspace(0, draws, _GROUPS + 1).astype(int))
+    path = _noise_free(truth, kernel, hyper, steps)
+
+    def fill(first: int, last: int) -> None:
+        for g in range(first, last):
+            with np.errstate(all="ignore"):
+                _simulate(truth, kernel, hyper, steps, path, int(sizes[g]), [seed, g], groups[g])
+
+    over_blocks(fill, _GROUPS, 1, threads)
+    with np.errstate(all="ignore"):
+        return _estimates(truth, groups, path, sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,20 +111,42 @@ class _Group:
     """Sums over the draws of one group, by step.
 
     Attributes:
-        error: Errors by mode, shape (steps, modes).
-        sums: Squared error, its square, training loss, its square, shape (steps, 4).
+        deviation: Errors by mode less those of the noise-free path, shape (steps, modes).
+        sums: Squared error, its square, training loss, its square, squared deviation, shape (steps, 5).
     """
 
-    error: np.ndarray
+    deviation: np.ndarray
     sums: np.ndarray
 
     @classmethod
     def empty(cls, steps: int, modes: int) -> _Group:
-        return cls(np.zeros((steps, modes)), np.zeros((steps, 4)))
+        return cls(np.zeros((steps, modes)), np.zeros((steps, 5)))
+
+
+def _stepper(kernel: Any, curvature: np.ndarray, hyper: dict[str, float], start: np.ndarray) -> Any:
+    """Return a function of stops and kept iterates that advances runs from `start`, shape (modes, runs)."""
+    states = [np.ascontiguousarray(start if moves else np.zeros_like(start)) for moves in kernel.ITERATES]
+    values = [np.full(start.shape[1], hyper[n]) for n in kernel.HYPER]
+    return partial(compiled(kernel, curvature, np.zeros_like(curvature), values), states)
+
+
+def _noise_free(truth: Truth, kernel: Any, hyper: dict[str, float], steps: np.ndarray) -> np.ndarray:
+    """Return the error by mode without noise, shape (steps, modes)."""
+    path = np.empty((steps.size, truth.start.size, 1))
+    with np.errstate(all="ignore"):
+        _stepper(kernel, truth.problem.modes.curvature, hyper, truth.start[:, None].copy())(steps, path)
+    return np.ascontiguousarray(path[:, :, 0])
 
 
 def _simulate(
-    truth: Truth, kernel: Any, hyper: dict[str, float], steps: np.ndarray, draws: int, seed: list[int], group: _Group
+    truth: Truth,
+    kernel: Any,
+    hyper: dict[str, float],
+    steps: np.ndarray,
+    path: np.ndarray,
+    draws: int,
+    seed: list[int],
+    group: _Group,
 ) -> None:
     """Step the draws of one group and add what they show to its sums."""
     rng = np.random.default_rng(seed)
@@ -126,20 +158,23 @@ def _simulate(
         count = min(_LANES, draws - first)
         noise, outside = _noise(truth, rng, count)
         inside = truth.start[:, None] - noise
-        states = [np.ascontiguousarray(inside if moves else np.zeros_like(inside)) for moves in kernel.ITERATES]
-        advance = compiled(kernel, modes.curvature, still, [np.full(count, hyper[n]) for n in kernel.HYPER])
+        advance = _stepper(kernel, modes.curvature, hyper, inside)
         kept, rest = np.empty((chunk, *inside.shape)), np.full((chunk, count), form.constant)
+        moved = np.zeros((chunk, count))
         done = 0
         for part in range(0, steps.size, chunk):
             ahead = steps[part : part + chunk]
             seen = kept[: ahead.size]
-            advance(states, ahead - done, seen)
+            advance(ahead - done, seen)
             done = int(ahead[-1])
             if form.matrix is not None:
                 error = seen + noise
                 rest = ((form.matrix @ error) * error).sum(axis=1) + 2 * (form.linear @ error) + form.constant
-            sums = group.error[part : part + chunk], group.sums[part : part + chunk]
-            _accumulate(seen, noise, weights, scales, rest, outside, truth.problem.loss_factor, *sums)
+                error -= path[part : part + chunk, :, None]
+                moved = ((form.matrix @ error) * error).sum(axis=1)
+            sums = group.deviation[part : part + chunk], group.sums[part : part + chunk]
+            about = path[part : part + chunk]
+            _accumulate(seen, noise, about, weights, scales, rest, moved, outside, truth.problem.loss_factor, *sums)
 
 
 def _noise(truth: Truth, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -159,12 +194,14 @@ def _noise(truth: Truth, rng: np.random.Generator, count: int) -> tuple[np.ndarr
 def _accumulate(
     kept: np.ndarray,
     noise: np.ndarray,
+    path: np.ndarray,
     weights: np.ndarray,
     scales: np.ndarray,
     rest: np.ndarray,
+    moved: np.ndarray,
     outside: np.ndarray,
     loss_factor: float,
-    error: np.ndarray,
+    deviation: np.ndarray,
     sums: np.ndarray,
 ) -> None:
     """Add to the sums of a group what some draws show at some steps.
@@ -172,29 +209,37 @@ def _accumulate(
     Args:
         kept: Distance from the least-squares solution, shape (steps, modes, draws).
         noise: That solution minus the truth, shape (modes, draws).
+        path: Noise-free error, shape (steps, modes).
         weights: Metric on the modes, shape (modes,).
         scales: s^2, shape (modes,).
         rest: Squared error beside that of the weights, shape (steps or more, draws).
+        moved: Squared deviation from the path beside that of the weights, same shape.
         outside: Squared residual off the features, shape (draws,).
         loss_factor: c of the loss.
-        error: Sums of the errors, shape (steps, modes).
-        sums: Sums of squared error, its square, training loss, its square, shape (steps, 4).
+        deviation: Sums of the deviations from the path, shape (steps, modes).
+        sums: Sums of squared error, its square, training loss, its square, squared deviation, shape (steps, 5).
     """
     stops, modes, draws = kept.shape
     squared, fit = np.empty(draws), np.empty(draws)
     for p in range(stops):
         squared[:] = rest[p]
         fit[:] = outside
+        spread = 0.0
         for i in range(modes):
-            weight, scale, total = weights[i], scales[i], 0.0
+            weight, scale, middle, total, square = weights[i], scales[i], path[p, i], 0.0, 0.0
             for r in range(draws):
                 x = kept[p, i, r]
                 e = x + noise[i, r]
-                total += e
+                away = e - middle
+                total += away
+                square += away * away
                 squared[r] += weight * (e * e)
                 fit[r] += scale * (x * x)
-            error[p, i] += total
+            deviation[p, i] += total
+            spread += weight * square
+        sums[p, 4] += spread
         for r in range(draws):
+            sums[p, 4] += moved[p, r]
             loss = loss_factor * fit[r]
             sums[p, 0] += squared[r]
             sums[p, 1] += squared[r] * squared[r]
@@ -202,29 +247,28 @@ def _accumulate(
             sums[p, 3] += loss * loss
 
 
-def _estimates(truth: Truth, groups: list[_Group], sizes: np.ndarray) -> dict[str, np.ndarray]:
+def _estimates(truth: Truth, groups: list[_Group], path: np.ndarray, sizes: np.ndarray) -> dict[str, np.ndarray]:
     """Return estimates and standard errors, each of shape (steps,)."""
-    draws = int(sizes.sum())
-    error, sums = np.stack([g.error for g in groups]), np.stack([g.sums for g in groups])
-    squared, squared2, train, train2 = np.moveaxis(sums, -1, 0)
+    draws, form = int(sizes.sum()), truth.metric
+    deviation, sums = np.stack([g.deviation for g in groups]), np.stack([g.sums for g in groups])
+    squared, squared2, train, train2, spread = np.moveaxis(sums, -1, 0)
 
     def split(total: np.ndarray, squares: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return unbiased bias^2 and variance from sums over `count` draws."""
-        mean, form = total / count, truth.metric
-        if form.matrix is None:
-            at_mean = (mean * mean) @ form.weights + form.constant
-        else:
-            at_mean = ((mean @ form.matrix) * mean).sum(axis=1) + 2 * mean @ form.linear + form.constant
-        variance = (squares / count - at_mean) * count / (count - 1)
+        mean = total / count
+        matrix = np.diag(form.weights) if form.matrix is None else form.matrix
+        variance = (squares / count - ((mean @ matrix) * mean).sum(axis=1)) * count / (count - 1)
+        error = path + mean
+        at_mean = ((error @ matrix) * error).sum(axis=1) + 2 * error @ form.linear + form.constant
         return at_mean - variance / count, variance
 
-    bias2, variance = split(error.sum(axis=0), squared.sum(axis=0), draws)
+    bias2, variance = split(deviation.sum(axis=0), spread.sum(axis=0), draws)
     without = [
-        split(error.sum(axis=0) - error[g], squared.sum(axis=0) - squared[g], draws - int(sizes[g]))
+        split(deviation.sum(axis=0) - deviation[g], spread.sum(axis=0) - spread[g], draws - int(sizes[g]))
         for g in range(len(groups))
     ]
-    spread = [np.std([w[i] for w in without], axis=0) * np.sqrt(len(groups) - 1) for i in range(2)]
-    values = {"bias2": bias2, "bias2_error": spread[0], "variance": variance, "variance_error": spread[1]}
+    errors = [np.std([w[i] for w in without], axis=0) * np.sqrt(len(groups) - 1) for i in range(2)]
+    values = {"bias2": bias2, "bias2_error": errors[0], "variance": variance, "variance_error": errors[1]}
     for name, total, squares in (("risk", squared, squared2), ("train_loss", train, train2)):
         mean = total.sum(axis=0) / draws
         values[name] = mean

@@ -55,6 +55,9 @@ def rho_slope(
     truth = truth_of(problem, **known)
     if truth.metric.matrix is not None:
         raise ValueError("metric must be diagonal in the modes: prediction, parameter, or a covariance that commutes")
+    for name, value in (("eta", eta), ("step", step)):
+        if value is not None and np.ndim(value):
+            raise ValueError(f"{name} must be a single number, got {value!r:.60}")
     method = catalogue.lookup("gd")(eta=float(in_interval("eta", eta, 0, np.inf, open_low=True, open_high=True)))
     rate = real_rates(stable_filters(problem, method), 0)
     if rate is None or np.isinf(rate).any():

@@ -145,6 +145,13 @@ def checked_variance(problem: Any, noise_variance: Any) -> float:
     return float(variance)
 
 
+def centred(problem: Regression, targets: np.ndarray) -> bool:
+    """Whether features and targets have mean zero over the samples: noise then lives in n - 1 dimensions."""
+    samples = problem.modes.samples
+    small = 1e-9 * np.sqrt(problem.n_samples)
+    return bool(np.all(np.abs(samples.sum(axis=0)) <= small) and abs(targets.sum()) <= small * np.linalg.norm(targets))
+
+
 def _metric(problem: Regression, metric: Any, lost: np.ndarray, misfit: float) -> Metric:
     modes, n = problem.modes, problem.n_samples
     none = np.zeros(modes.curvature.size)
@@ -162,6 +169,7 @@ def _metric(problem: Regression, metric: Any, lost: np.ndarray, misfit: float) -
     pull = modes.coordinates.T @ covariance @ lost
     weights, constant = np.diag(form).copy(), float(lost @ covariance @ lost)
     off = np.abs(form - np.diag(weights)).max(initial=0.0)
-    if off <= 1e-14 * weights.max(initial=0.0) and not pull.any():
+    coupled = np.abs(pull).max(initial=0.0) > 1e-14 * np.abs(covariance).max() * np.linalg.norm(lost)
+    if off <= 1e-14 * weights.max(initial=0.0) and not coupled:
         return Metric(weights, None, none, constant, "covariance")
     return Metric(weights, form, pull, constant, "covariance")
