@@ -47,6 +47,23 @@ def numpy_noise_draws(
     return risk, loss
 
 
+def numpy_sgd(X: np.ndarray, y: np.ndarray, eta: float, runs: int, steps: int) -> np.ndarray:
+    """Single-sample SGD on least squares, all runs at once on arrays [run, coordinate], no temporaries in the loop."""
+    n, dim = X.shape
+    rng, w = np.random.default_rng(0), np.zeros((runs, dim))
+    rows, residual, target = np.empty_like(w), np.empty(runs), np.empty(runs)
+    for _ in range(steps):
+        chosen = rng.integers(n, size=runs)
+        np.take(X, chosen, axis=0, out=rows, mode="clip")  # "raise" copies through a buffer
+        np.einsum("ij,ij->i", rows, w, out=residual)
+        np.take(y, chosen, out=target, mode="clip")
+        residual -= target
+        residual *= eta
+        rows *= residual[:, None]
+        w -= rows
+    return w
+
+
 def jax_sam() -> Callable[..., Any] | None:
     """A jitted `fori_loop` over a batched step in double precision, or None without jax."""
     try:

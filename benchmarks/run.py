@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import rivals
 from benchmarks.harness import Row, alternate, markdown, median, ratio
-from eossim import LeastSquares, Quadratic, Record, rules, simulate
+from eossim import LeastSquares, Quadratic, Record, minibatch, rules, sgd, simulate
 from eossim.engine.blocks import LANES
 from eossim.theory import monte_carlo_risk, risk_curve
 
@@ -152,6 +152,37 @@ def risk(quick: bool) -> Iterator[Row]:
     yield Row(name, ratio(found["NumPy"], found["eossim"], "wall"), "x", 10.0, detail=detail)
 
 
+def stochastic(quick: bool) -> Iterator[Row]:
+    """SGD on single samples, and its relatives, against the same in NumPy."""
+    runs, steps, n, dim = 10_000, 1000 if quick else 10_000, 100, 20
+    rng = np.random.default_rng(0)
+    X, y, eta = rng.standard_normal((n, dim)), rng.standard_normal(n), np.full(runs, 0.01)
+    problem, start = LeastSquares(X, y), np.zeros(dim)
+    calls = {
+        "eossim": partial(simulate, problem, sgd(eta=eta, batch_size=1), start, steps, record=NOTHING),
+        "NumPy": partial(rivals.numpy_sgd, X, y, 0.01, runs, steps),
+    }
+    found = alternate(calls, 3)
+    detail = f"{median(found['NumPy'], 'wall'):.2f} s against {median(found['eossim'], 'wall'):.2f} s; processor time "
+    detail += f"{ratio(found['NumPy'], found['eossim'], 'cpu'):.1f} x; "
+    detail += f"{runs * steps / median(found['eossim'], 'cpu') / 1e6:.0f} M run-steps/s on a core"
+    name = f"SGD, b = 1, {runs} runs x {steps} steps x dim {dim}, over NumPy"
+    yield Row(name, ratio(found["NumPy"], found["eossim"], "wall"), "x", 10.0, detail=detail)
+
+    relatives = {
+        "b = 8": sgd(eta=eta, batch_size=8),
+        "b = 1, reshuffled": sgd(eta=eta, batch_size=1, sampling="reshuffle"),
+        "b = 1, label noise": sgd(eta=eta, batch_size=1, label_noise=0.1),
+        "b = 1, heavy ball": sgd(eta=eta, beta=0.9, batch_size=1),
+        "b = 1, SAM": minibatch(rules.sam(eta=eta, rho=0.05), batch_size=1),
+    }
+    short = steps // 10
+    for name, method in relatives.items():
+        call = partial(simulate, problem, method, start, short, record=NOTHING)
+        timings = alternate({"eossim": call}, 3)["eossim"]
+        yield Row(f"SGD, {name}, one core", runs * short / median(timings, "cpu") / 1e6, "M run-steps/s")
+
+
 def start_up(quick: bool) -> Iterator[Row]:
     """Fresh processes, timed from inside: import, first simulation with a warm cache, the whole catalogue."""
     repeats = 3 if quick else 7
@@ -203,6 +234,7 @@ CASES = {
     "hand_written": hand_written,
     "dense": dense,
     "risk": risk,
+    "stochastic": stochastic,
     "start_up": start_up,
     "memory": memory,
 }

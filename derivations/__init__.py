@@ -33,6 +33,10 @@ SCRIPTS = (
     "bias_variance_kernel",
     "bias_variance_stochastic",
     "bias_variance_floor",
+    "stochastic_batches",
+    "stochastic_mean_square",
+    "stochastic_sharpness",
+    "stochastic_stationary",
 )
 
 

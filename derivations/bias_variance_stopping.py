@@ -176,7 +176,7 @@ def _crossing() -> Derivation:
         d,
         "risk.crossings",
         "crossing_steps",
-        "The risks of gd and usam cross where predicted, and nowhere else",
+        "The risks of gd and usam cross where predicted, and nowhere else in the first 5000 steps",
     )
     return d
 

@@ -18,9 +18,12 @@ _HOME = {
     "KernelRegression": "problems",
     "LeastSquares": "problems",
     "Quadratic": "problems",
+    "QuadraticSum": "problems",
     "Record": "engine.record",
+    "minibatch": "engine.sampling",
+    "noisy_gd": "engine.sampling",
+    "sgd": "engine.sampling",
     "simulate": "engine.simulate",
-    "simulate_minibatch": "engine.minibatch",
     "critical_grad_norm": "theory",
     "critical_step_size": "theory",
     "derive": "symbolic.automatic",
@@ -31,7 +34,7 @@ _HOME = {
     "two_cycle_amplitude": "theory",
     "verify": "verification",
 }
-_MODULES = ("data", "plot", "rules", "symbolic", "theory")
+_MODULES = ("data", "measure", "plot", "rules", "symbolic", "theory")
 
 __all__ = ["__version__", *_MODULES, *_HOME]
 

@@ -9,10 +9,15 @@ import numpy as np
 
 from . import catalogue
 from . import data as datasets
+from ._check import unknown
 from ._rule import Family
+from ._tables import text_table
 from .engine.record import Record
+from .engine.sampling import sgd
 from .engine.simulate import simulate
-from .problems import Quadratic
+from .measure import batch_sharpness, gradient_moments
+from .problems import Quadratic, Regression
+from .theory.mean_square import MeanSquare
 
 _ROWS = 12
 
@@ -27,6 +32,50 @@ def problem_from(data: str | None, spectrum: str | None) -> Quadratic:
         return Quadratic(np.array([float(x) for x in str(spectrum).split(",")]))
     except ValueError as error:
         raise ValueError(f"--spectrum must be curvatures separated by commas, got {spectrum!r}: {error}") from error
+
+
+def print_stochastic_run(
+    problem: Quadratic, values: dict[str, Any], *, sampling: str, steps: int, seed: int, out: Path | None
+) -> str:
+    """Run SGD and return a table of the run: loss, sharpness notions of its batches, and where they stand to 2/eta."""
+    if not isinstance(problem, Regression):
+        raise ValueError("sgd draws samples: give --data, not --spectrum")
+    if out is not None and not out.resolve().parent.is_dir():
+        raise ValueError(f"cannot write to {str(out)!r}: no such folder")
+    missing = [name for name in ("eta", "batch_size") if name not in values]
+    if missing:
+        raise ValueError(f"sgd needs {', '.join(f'{name}=...' for name in missing)}")
+    unknown_names = sorted(set(values) - {"eta", "batch_size", "beta", "label_noise"})
+    if unknown_names:
+        raise unknown("parameter of sgd", unknown_names[0], ("eta", "batch_size", "beta", "label_noise"))
+    method, beta = sgd(sampling=sampling, **values), float(np.max(values.get("beta", 0.0)))
+    at = np.unique(np.linspace(0, steps, _ROWS).round().astype(int))
+    run = simulate(problem, method, steps=steps, seed=seed, record=Record(at=at, what=("loss", "grad_norm", "w")))
+    if out is not None:
+        run.to_netcdf(out)
+    replacement = sampling == "iid"
+    head = ("step", "loss", "grad_norm", "batch sharpness", "ratio of means", "GNI", "IAS")
+    rows = []
+    for i, step in enumerate(at):
+        w = run.w.values[0, i]
+        cells = [f"{int(step)}", f"{float(run.loss[0, i]):.6g}", f"{float(run.grad_norm[0, i]):.4g}"]
+        if np.isfinite(w).all():
+            own = batch_sharpness(problem, w, method.batch_size, replacement=replacement, rtol=0.02, seed=seed)
+            found = gradient_moments(problem, w, method.batch_size, sampling="with" if replacement else "without")
+            notions = (found.ratio_of_means, found.gradient_noise_interaction, found.interaction_aware_sharpness)
+            cells += [f"{own.value:.4g}", *(f"{x:.4g}" for x in notions)]
+        rows.append(cells + [""] * (len(head) - len(cells)))
+    eta = float(np.max(values["eta"]))
+    theory = MeanSquare(problem, method.batch_size, replacement=replacement, beta=beta)
+    return "\n".join(
+        [
+            f"{method!r} on {problem!r}, {steps} steps",
+            text_table(head, rows),
+            f"lambda_max {problem.modes.curvature[0]:.6g}, 2/eta {2 / eta:.6g}; second moments of fresh batches change "
+            f"by {float(theory.spectral_radius(eta)):.8g} a step, stable below eta = {theory.critical_step:.6g}",
+            *([f"saved: {out}"] if out is not None else []),
+        ]
+    )
 
 
 def print_run(

@@ -149,15 +149,21 @@ def simulate(
     steps: Annotated[int, typer.Option(help="Number of steps.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the random start.")] = 0,
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    sampling: Annotated[
+        str, typer.Option(help="For sgd: without_replacement, iid or reshuffle.")
+    ] = "without_replacement",
     out: Annotated[Path | None, typer.Option(help="Save the run to this netCDF file.")] = None,
 ) -> None:
-    """Run a method and print loss, gradient norm, edge and multiplier along the way.
+    """Run a method and print loss, gradient norm, edge and multiplier along the way; for sgd its sharpness notions.
 
     Example: eossim simulate --method sam --spectrum 4,1 eta=0.1 rho=0.05
     """
-    from ._runs import print_run, problem_from
+    from ._runs import print_run, print_stochastic_run, problem_from
 
     problem = problem_from(data, spectrum)
+    if method == "sgd":
+        typer.echo(print_stochastic_run(problem, _parse(values), sampling=sampling, steps=steps, seed=seed, out=out))
+        return
     typer.echo(print_run(problem, method, _parse(values), steps=steps, seed=seed, dtype=dtype, out=out))
 
 
@@ -185,7 +191,12 @@ def bias_variance(
     """
     from ._bias_variance import report
 
-    given = _parse(values) | {n: v for n, v in (("eta", eta), ("rho", rho)) if v is not None}
+    given = _parse(values)
+    for name, value in (("eta", eta), ("rho", rho)):
+        if value is not None:
+            if name in given:
+                raise ValueError(f"--{name} and {name}=... are both given, {value:g} and {given[name]}")
+            given[name] = value
     names = [name.strip() for name in methods.split(",")]
     where = out or Path(f"bias_variance_{Path(data).stem}.png")
     typer.echo(
@@ -202,6 +213,29 @@ def bias_variance(
             out=where,
         )
     )
+
+
+@app.command()
+@_plain_errors
+def stochastic(
+    data: Annotated[str, typer.Option(help="digits, diabetes or a file.npz with X and y.")] = "digits",
+    batch_size: Annotated[
+        str, typer.Option(help="Batch sizes: numbers and n, commas between; ... doubles up to n.")
+    ] = "1,2,4,...,n",
+    replacement: Annotated[bool, typer.Option("--replacement", help="Draw samples with replacement.")] = False,
+    beta: Annotated[float, typer.Option(help="Heavy-ball momentum.")] = 0.0,
+    eta: Annotated[float | None, typer.Option(help="Step size whose stationary state is wanted.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Simulate on both sides of each critical step.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of sampled batches and runs.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Figure (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Print the exact mean-square edge of SGD, its bounds and all notions of sharpness against the batch size.
+
+    Example: eossim stochastic --data digits --batch-size 1,2,4,...,n --eta 0.001 --check --out edges.png
+    """
+    from ._stochastic import report
+
+    typer.echo(report(data, batch_size, replacement=replacement, beta=beta, eta=eta, check=check, seed=seed, out=out))
 
 
 @app.command()

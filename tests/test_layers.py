@@ -13,9 +13,10 @@ LAYERS = [
     {"formulas", "catalogue"},
     {"problems", "data"},
     {"engine"},
+    {"measure"},
     {"theory"},
     {"verification", "plot"},
-    {"_bias_variance", "_runs", "_doctor", "cli"},
+    {"_bias_variance", "_stochastic", "_runs", "_doctor", "cli"},
 ]
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 

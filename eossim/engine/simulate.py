@@ -19,16 +19,19 @@ from .modes import LANES, Modes, modes_of
 from .observe import Observer
 from .record import Record
 from .reference import quadratic_gradient, reference
+from .sampling import Minibatch
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from .stochastic import Stochastic
 
 ENGINES = ("auto", "diagonal", "dense", "reference")
 
 
 def simulate(
     problem: Any,
-    method: Method,
+    method: Method | Minibatch,
     w0: Any = None,
     steps: int = 100,
     *,
@@ -41,16 +44,20 @@ def simulate(
     """Run `method` on `problem` and return what was asked for.
 
     Args:
-        problem: ``Quadratic`` or ``LeastSquares``.
-        method: A rule with bound hyper-parameters; arrays among them make a batch of runs.
+        problem: ``Quadratic`` or ``LeastSquares``. Mini-batches need samples: ``LeastSquares``, ``KernelRegression`` or
+            ``QuadraticSum``.
+        method: A rule with bound hyper-parameters, or one on mini-batches (``sgd``, ``minibatch``, ``noisy_gd``);
+            arrays among the hyper-parameters make a batch of runs.
         w0: Start, shape (dim,) or (runs, dim). None draws standard normal starts from `seed`, one stream per run.
         steps: Number of steps.
-        record: Which steps and quantities to keep; by default loss and gradient norm.
-        seed: Seed of everything random.
-        dtype: ``"float64"`` or ``"float32"``: the arithmetic of the steps. What is recorded is float64.
+        record: Which steps and quantities to keep; by default loss and gradient norm. Of a method on mini-batches they
+            are those of the full loss.
+        seed: Seed of everything random. What a run draws depends on this and on its number alone.
+        dtype: ``"float64"`` or ``"float32"``: the arithmetic of the steps. What is recorded is float64. Mini-batches
+            are stepped in float64.
         engine: ``"auto"`` takes the eigenbasis and the fused diagonal kernel where the rule commutes with rotations,
             else the dense kernel. ``"diagonal"``, ``"dense"`` and ``"reference"`` (NumPy, the oracle of the tests)
-            force one.
+            force one. Mini-batches have an engine of their own, ``"auto"``.
         threads: Threads over blocks of runs; all cores by default. Results do not depend on it.
 
     Returns:
@@ -59,8 +66,12 @@ def simulate(
         Save it with ``.to_netcdf(path)``, load it with ``xarray.load_dataset(path)``.
 
     Raises:
-        ValueError: for shapes that do not fit, non-finite starts, ``steps < 1``, or an engine that the rule cannot use.
+        TypeError: for a problem that the method cannot run on.
+        ValueError: for shapes that do not fit, non-finite starts, ``steps < 1``, an engine that the rule cannot use, or
+            a batch larger than the samples allow.
     """
+    batches = method if isinstance(method, Minibatch) else None
+    method = batches.method if batches else method
     if not isinstance(method, Method):
         raise TypeError(f"method must be a rule with bound hyper-parameters, such as gd(eta=0.1), got {method!r}")
     steps = positive_int("steps", steps)
@@ -68,7 +79,9 @@ def simulate(
     numeric = np.dtype(choice("dtype", dtype, ("float64", "float32")))
     record = record or Record()
     kernel = method.rule.kernel
-    engine = _engine(choice("engine", engine, ENGINES), problem, method)
+    engine = choice("engine", engine, ENGINES)
+    stochastic = None if batches is None else _stochastic(problem, batches, seed, engine, dtype)
+    engine = "minibatch" if stochastic else _engine(engine, problem, method)
     starts = _starts(problem.dim, w0, method.runs, seed)
     hyper = {n: np.broadcast_to(v, (starts.shape[0],)).copy() for n, v in method.values.items()}
     points = record.points(steps)
@@ -78,11 +91,14 @@ def simulate(
 
     if engine == "dense":
         load_product_library()
-    for shift, members in _groups(kernel, hyper, starts.shape[0]):
-        modes = modes_of(problem, kernel, method.preconditioner, shift, dense=engine == "dense")
-        group = _Group(kernel, modes, engine, numeric, hyper, starts, members, observer.stops, threads)
-        task = partial(group.run, observer=observer, diverged=diverged)
-        over_blocks(task, members.size, group.width, threads)
+    if stochastic:
+        stochastic.run(starts, hyper, observer, diverged, threads)
+    else:
+        for shift, members in _groups(kernel, hyper, starts.shape[0]):
+            modes = modes_of(problem, kernel, method.preconditioner, shift, dense=engine == "dense")
+            group = _Group(kernel, modes, engine, numeric, hyper, starts, members, observer.stops, threads)
+            task = partial(group.run, observer=observer, diverged=diverged)
+            over_blocks(task, members.size, group.width, threads)
     return observer.dataset(
         diverged,
         {
@@ -92,6 +108,7 @@ def simulate(
             "engine": engine,
             "dtype": numeric.name,
             "seed": seed,
+            **(batches.attributes if batches else {}),
             **({} if method.preconditioner is None else {"preconditioner": method.preconditioner.ravel()}),
             "steps": steps,
             "started": began.isoformat(timespec="seconds"),
@@ -144,6 +161,15 @@ class _Group:
             return compiled(self.kernel, curvature, linear, hyper)
         gradient = quadratic_gradient(curvature, linear, centred=self.kernel.CENTRED)
         return reference(self.kernel, gradient, curvature, hyper)
+
+
+def _stochastic(problem: Any, method: Minibatch, seed: int, engine: str, dtype: str) -> Stochastic:
+    """Return the runner of a method on mini-batches."""
+    if engine != "auto" or dtype != "float64":
+        raise ValueError(f"mini-batches run with engine='auto' and dtype='float64', got {engine!r} and {dtype!r}")
+    from .stochastic import Stochastic
+
+    return Stochastic(problem, method, seed)
 
 
 def _engine(asked: str, problem: Any, method: Method) -> str:

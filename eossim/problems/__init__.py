@@ -1,8 +1,17 @@
 """What is minimised: problems with a loss, its gradient and its Hessian on flat parameter vectors."""
 
+from eossim.problems.finite_sum import FiniteSum, QuadraticSum
 from eossim.problems.kernel_regression import KernelRegression
 from eossim.problems.least_squares import LeastSquares
 from eossim.problems.quadratic import Quadratic
 from eossim.problems.regression import Regression, RegressionModes
 
-__all__ = ["KernelRegression", "LeastSquares", "Quadratic", "Regression", "RegressionModes"]
+__all__ = [
+    "FiniteSum",
+    "KernelRegression",
+    "LeastSquares",
+    "Quadratic",
+    "QuadraticSum",
+    "Regression",
+    "RegressionModes",
+]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from eossim.problems.finite_sum import single_point, vector_per_sample
 from eossim.problems.quadratic import Quadratic, _frozen
 
 
@@ -105,6 +106,31 @@ class Regression(Quadratic, ABC):
         """Gradient 2 c Φᵀ(Φ w - y), shape (..., dim), at parameters w of shape (..., dim)."""
         with np.errstate(over="ignore", invalid="ignore"):
             return 2 * self.loss_factor * self._transposed(self.fitted(w) - self.y)
+
+    def sample_gradients(self, w: ArrayLike) -> np.ndarray:
+        """Gradients 2 c n (φᵢᵀ w - yᵢ) φᵢ of the losses of single samples, shape (n, dim), at w of shape (dim,).
+
+        The loss of a sample is ℓᵢ(w) = c n (φᵢᵀ w - yᵢ)², so that L = (1/n) Σ ℓᵢ whether c contains 1/n or not. The
+        mean of the gradients is `grad(w)`.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = self.fitted(single_point(w, self.dim)) - self.y
+            return (2 * self.loss_factor * self.n_samples * residual)[:, None] * self.features
+
+    def sample_hvp(self, w: ArrayLike, vectors: ArrayLike) -> np.ndarray:
+        """Products Hᵢ vᵢ with the Hessians Hᵢ = 2 c n φᵢ φᵢᵀ of single samples, shape (n, dim).
+
+        Hᵢ does not depend on w.
+
+        Args:
+            w: Parameters, shape (dim,).
+            vectors: One vector per sample, shape (n, dim), or (dim,) for the same in every sample.
+        """
+        single_point(w, self.dim)
+        features, each = self.features, vector_per_sample(vectors, self.n_samples, self.dim)
+        with np.errstate(over="ignore", invalid="ignore"):
+            along = np.einsum("ij,ij->i", features, each)
+            return (2 * self.loss_factor * self.n_samples * along)[:, None] * features
 
     def _predictions(self, w: np.ndarray) -> np.ndarray:
         """Φ w along the last axis."""

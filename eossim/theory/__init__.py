@@ -31,6 +31,9 @@ _HOME = {
     "mean_square_radius": "minibatch",
     "minibatch_fixed_point": "minibatch",
     "minibatch_moments": "minibatch",
+    "MeanSquare": "mean_square",
+    "Reshuffled": "mean_square",
+    "delocalised_step": "mean_square",
 }
 
 __all__ = [*_HOME]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from eossim import KernelRegression, LeastSquares, Quadratic, rules, simulate
-from eossim.engine.minibatch import simulate_minibatch
 from eossim.engine.record import Record
+from eossim.engine.sampling import minibatch
 from eossim.theory.minibatch import (
     expected_gradient,
     mean_square_critical_step,
@@ -26,6 +26,12 @@ SCALES = [(True, 0.5), (True, 2.0), (False, 0.5)]
 settings = pytest.mark.parametrize(("size", "replacement"), SETTINGS)
 ascents = pytest.mark.parametrize("ascent", ASCENTS)
 scales = pytest.mark.parametrize(("normalize", "loss_scale"), SCALES)
+
+
+def simulated(problem, method, at, starts, seed, batch_size, replacement=False, ascent="same"):
+    sampling = "iid" if replacement else "without_replacement"
+    drawn = minibatch(method, batch_size=batch_size, sampling=sampling, ascent=ascent)
+    return simulate(problem, drawn, starts, max(at), record=Record(at=at, what=("w", "loss")), seed=seed)
 
 
 def all_batches(n, b, replacement):
@@ -253,7 +259,7 @@ def test_reference_values_of_sgd():
 def test_moments_are_those_of_simulated_runs(replacement, ascent, rho):
     problem, how = random_problem(20, 3), {"batch_size": 4, "replacement": replacement, "ascent": ascent}
     at, method, w_star = [1, 2, 5, 20, 60], rules.usam(eta=0.15, rho=rho), np.array([1.0, 0.0, -1.0])
-    runs = simulate_minibatch(problem, method, steps=60, at=at, runs=10_000, seed=3, **how)
+    runs = simulated(problem, method, at, np.zeros((10_000, problem.dim)), 3, **how)
     exact = minibatch_moments(problem, method, steps=at, w_star=w_star, **how)
     deviation = ((runs.w - exact.w) ** 2).sum("coord")
     risk = (((runs.w.values - w_star) @ problem.X.T) ** 2).mean(axis=-1)
@@ -309,7 +315,7 @@ def test_one_coordinate_grows_by_the_radius_at_every_step(factor, ascent):
     method = rules.usam(eta=eta, rho=0.1)
     radius = mean_square_radius(problem, method, **how)
     assert (radius > 1) == (factor > 1)
-    runs = simulate_minibatch(problem, method, steps=6, runs=40_000, seed=1, w0=[1.0], **how).w.values[:, :, 0] ** 2
+    runs = simulated(problem, method, range(7), np.ones((40_000, 1)), 1, **how).w.values[:, :, 0] ** 2
     error = runs.std(axis=0, ddof=1) / np.sqrt(len(runs))
     assert (np.abs(runs.mean(axis=0) - radius ** np.arange(7))[1:] < 4 * error[1:]).all()
     exact = minibatch_moments(problem, method, steps=500, w0=[1.0], **how)
