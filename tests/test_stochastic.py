@@ -24,9 +24,8 @@ def test_batch_sizes_are_read():
 
 
 def test_the_table_is_that_of_the_library(tmp_path):
-    result = run(
-        "stochastic", "--data", "diabetes", "--batch-size", "1,8,n", "--eta", 0.01, "--out", tmp_path / "f.png"
-    )
+    out = tmp_path / "f.png"
+    result = run("stochastic", "--data", "diabetes", "--batch-size", "1,8,n", "--eta", 0.01, "--out", out)
     assert result.exit_code == 0, result.output
     assert out.stat().st_size > 10_000
     problem = data.load("diabetes").standardized().least_squares()
