@@ -69,6 +69,8 @@ def report(
     """
     if out is not None and (out.suffix not in (".png", ".svg", ".pdf") or not out.resolve().parent.is_dir()):
         raise ValueError(f"out must be a .png, .svg or .pdf file in an existing folder, got {str(out)!r}")
+    if out is not None and beta:
+        raise ValueError("the figure is of SGD without momentum: leave out --beta or --out")
     clean = datasets.load(data).standardized()
     problem = clean.least_squares()
     asked = batch_sizes(sizes, problem.n_samples)
@@ -89,7 +91,10 @@ def report(
     if out is not None:
         from .plot import edges_against_batch_size
 
-        figure, _ = edges_against_batch_size(problem, asked, title=clean.name)
+        start = np.zeros(problem.dim)
+        figure, _ = edges_against_batch_size(
+            problem, asked, w=start, title=f"{clean.name}, w = 0", replacement=replacement, seed=seed
+        )
         figure.savefig(out, dpi=160)
         sections.append(f"figure: {out}")
     return "\n\n".join(sections)

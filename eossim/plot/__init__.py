@@ -1,11 +1,15 @@
 """Figures in one style; every function returns a matplotlib Figure."""
 
 from .edges import edge_against_grad_norm, radius_panels, trajectories
+from .gni import gni_fresh_and_reshuffled
 from .report import agreement, error_overview
 from .risk_alignment import bias_variance_by_alignment
 from .risk_curves import bias_variance
 from .risk_kernel import kernel_filters
 from .risk_map import who_wins
+from .second_moment_portrait import second_moment_portrait
+from .sharpness_counterexample import sharpness_counterexample
+from .stochastic_edges import edges_against_batch_size
 from .style import COLORS, new_figure, save
 
 __all__ = [
@@ -14,11 +18,15 @@ __all__ = [
     "bias_variance",
     "bias_variance_by_alignment",
     "edge_against_grad_norm",
+    "edges_against_batch_size",
     "error_overview",
+    "gni_fresh_and_reshuffled",
     "kernel_filters",
     "new_figure",
     "radius_panels",
     "save",
+    "second_moment_portrait",
+    "sharpness_counterexample",
     "trajectories",
     "who_wins",
 ]
