@@ -41,8 +41,8 @@ def gni_fresh_and_reshuffled(
     """Draw η GNI/2 of stationary SGD against η/η*, η* the critical step of fresh batches: a panel per problem.
 
     GNI is the ratio of sums of E_B[g_Bᵀ H g_B] and ‖g‖² over the points of a run, B a fresh batch at each. For fresh
-    batches of training it is 2/η at every stable η; for reshuffled ones it is exact (`Reshuffled`) where b divides n and
-    the orders of batches are few enough to go through, and simulated everywhere.
+    batches of training it is 2/η at every stable η; for reshuffled ones it is exact (`Reshuffled`) where b divides n
+    and the orders of batches are few enough to go through, and simulated everywhere.
 
     Args:
         problems: By title, a problem on which samples disagree and the batch size.

@@ -17,6 +17,8 @@ from .samples import Samples
 
 #: Steps of one ascent to a rank-one bound; whatever it finds is a bound.
 _ASCENT = 300
+#: Samples that such ascents may start from, and the number of ascents made, from the best starts.
+_OUTLIERS, _ASCENTS = 8, 4
 COLUMNS = ("name", "kind", "step", "step / exact", "condition")
 
 
@@ -133,7 +135,8 @@ def _best_rank_one(samples: Samples, p: float, beta: float, critical: np.ndarray
     """2/max over v of a/(1+beta) + p Var_i(vᵀ H_i v)/(a (1-beta)) - (momentum term), a = vᵀ H v, ‖v‖ = 1.
 
     The momentum term is <S, [H, [H, S]]> of `stability` at S = v vᵀ, in which |[H, S]|² = 2 (‖H v‖² - a²). Of several
-    maxima found by ascents from eigenvectors of H and of the critical second moment, the largest.
+    maxima found by ascents from eigenvectors of H, of the critical second moment and from the samples of most leverage,
+    the largest.
     """
     from scipy.optimize import minimize
 
@@ -151,7 +154,8 @@ def _best_rank_one(samples: Samples, p: float, beta: float, critical: np.ndarray
         return -value / lam[0], -(slope / (a * size) - value * (2 * Hv / a + 2 * v / size)) / lam[0]
 
     leading = np.linalg.eigh(critical)[1][:, ::-1][:, :3].T
-    starts = [*np.eye(len(lam))[:2], *leading, leading.sum(axis=0)]
+    starts = [*np.eye(len(lam))[:2], *leading, leading.sum(axis=0), *samples.outliers(_OUTLIERS)]
+    starts = sorted(starts, key=lambda v: negative(v)[0])[:_ASCENTS]
     options = {"ftol": 1e-15, "maxiter": _ASCENT}
     best = max(-minimize(negative, v, jac=True, method="L-BFGS-B", options=options).fun for v in starts)
     return float(2 / (best * lam[0]))

@@ -61,6 +61,10 @@ class Samples(ABC):
     def products(self, v: np.ndarray) -> np.ndarray:
         """Return H_i v, shape (n, r)."""
 
+    def outliers(self, count: int) -> np.ndarray:
+        """Return directions in which single samples are curved far more than the mean, shape (up to count, r)."""
+        return np.empty((0, self.rank))
+
     @abstractmethod
     def cube(self) -> np.ndarray:
         """Return <H_i³>, shape (r, r)."""
@@ -105,6 +109,12 @@ class RankOneSamples(Samples):
     def products(self, v: np.ndarray) -> np.ndarray:
         """Return H_i v, shape (n, r)."""
         return (self.rows @ v)[:, None] * self.rows
+
+    def outliers(self, count: int) -> np.ndarray:
+        """Return H⁻¹ z_i, which maximises (z_iᵀ v)²/vᵀ H v, of the samples of most leverage z_iᵀ H⁻¹ z_i."""
+        towards = self.rows / self.lam
+        leverage = np.einsum("ij,ij->i", towards, self.rows)
+        return towards[np.argsort(-leverage, kind="stable")[:count]]
 
     def cube(self) -> np.ndarray:
         """Return <H_i³>, shape (r, r)."""
