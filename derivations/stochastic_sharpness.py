@@ -137,7 +137,7 @@ def _icosahedron() -> Derivation:
         d,
         "sgd.sharpness_is_no_edge",
         "sharpness_is_no_edge",
-        "eta times batch sharpness exceeds 2, yet the second moment falls",
+        "Six axes: eta times batch sharpness exceeds 2 at (1, 1, 1), yet the second moment falls",
     )
     return d
 

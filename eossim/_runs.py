@@ -9,7 +9,7 @@ import numpy as np
 
 from . import catalogue
 from . import data as datasets
-from ._check import unknown
+from ._check import positive_int, unknown
 from ._rule import Family
 from ._tables import text_table
 from .engine.record import Record
@@ -48,8 +48,8 @@ def print_stochastic_run(
     unknown_names = sorted(set(values) - {"eta", "batch_size", "beta", "label_noise"})
     if unknown_names:
         raise unknown("parameter of sgd", unknown_names[0], ("eta", "batch_size", "beta", "label_noise"))
-    method, beta = sgd(sampling=sampling, **values), float(np.max(values.get("beta", 0.0)))
-    at = np.unique(np.linspace(0, steps, _ROWS).round().astype(int))
+    method, beta = sgd(sampling=sampling, **values), float(np.ravel(values.get("beta", 0.0))[0])
+    at = np.unique(np.linspace(0, positive_int("steps", steps), _ROWS).round().astype(int))
     run = simulate(problem, method, steps=steps, seed=seed, record=Record(at=at, what=("loss", "grad_norm", "w")))
     if out is not None:
         run.to_netcdf(out)
@@ -65,7 +65,7 @@ def print_stochastic_run(
             notions = (found.ratio_of_means, found.gradient_noise_interaction, found.interaction_aware_sharpness)
             cells += [f"{own.value:.4g}", *(f"{x:.4g}" for x in notions)]
         rows.append(cells + [""] * (len(head) - len(cells)))
-    eta = float(np.max(values["eta"]))
+    eta = float(np.ravel(values["eta"])[0])
     theory = MeanSquare(problem, method.batch_size, replacement=replacement, beta=beta)
     return "\n".join(
         [
@@ -73,6 +73,7 @@ def print_stochastic_run(
             text_table(head, rows),
             f"lambda_max {problem.modes.curvature[0]:.6g}, 2/eta {2 / eta:.6g}; second moments of fresh batches change "
             f"by {float(theory.spectral_radius(eta)):.8g} a step, stable below eta = {theory.critical_step:.6g}",
+            *([f"shown is the first of {method.runs} runs; --out keeps all"] if method.runs > 1 else []),
             *([f"saved: {out}"] if out is not None else []),
         ]
     )

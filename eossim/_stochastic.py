@@ -19,7 +19,7 @@ from .theory.mean_square import MeanSquare
 _RUNS, _LONGEST = 2000, 3000
 
 
-def batch_sizes(text: str, samples: int) -> list[int]:
+def batch_sizes(text: str, samples: int, *, replacement: bool = False) -> list[int]:
     """Return the batch sizes in `text`: numbers and ``n``, commas between; ``...`` doubles from the one before it.
 
     Raises:
@@ -38,7 +38,7 @@ def batch_sizes(text: str, samples: int) -> list[int]:
             size = samples if word == "n" else int(word)
         except ValueError:
             raise ValueError(f"--batch-size must be numbers, n or ... separated by commas, got {word!r}") from None
-        if not 1 <= size <= samples:
+        if size < 1 or (size > samples and not replacement):
             raise ValueError(f"--batch-size must be between 1 and the {samples} samples, got {size}")
         sizes.append(size)
     return sorted(set(sizes))
@@ -73,7 +73,7 @@ def report(
         raise ValueError("the figure is of SGD without momentum: leave out --beta or --out")
     clean = datasets.load(data).standardized()
     problem = clean.least_squares()
-    asked = batch_sizes(sizes, problem.n_samples)
+    asked = batch_sizes(sizes, problem.n_samples, replacement=replacement)
     positive_int("seed", seed, minimum=0)
     theories = [MeanSquare(problem, b, replacement=replacement, beta=beta) for b in asked]
     modes = problem.modes
@@ -156,7 +156,8 @@ def _at(theories: list[MeanSquare], eta: float) -> str:
         else:
             rows.append([str(t.batch_size), f"{radius:.8g}", f"grows; stable below {t.critical_step:.6g}", "", ""])
     columns = ["b", "factor of second moments", "at this step size", "excess loss", "GNI"]
-    return f"eta = {eta:g}, 2/eta = {2 / eta:.6g}\n" + text_table(columns, rows)
+    note = "" if not theories[0].beta else " (GNI is 2/eta for beta = 0 only)"
+    return f"eta = {eta:g}, 2/eta = {2 / eta:.6g}{note}\n" + text_table(columns, rows)
 
 
 def _both_sides(problem: Regression, theories: list[MeanSquare], seed: int) -> str:

@@ -161,6 +161,10 @@ def simulate(
     from ._runs import print_run, print_stochastic_run, problem_from
 
     problem = problem_from(data, spectrum)
+    if method != "sgd" and sampling != "without_replacement":
+        raise ValueError(f"--sampling is for sgd, got it with {method}")
+    if method == "sgd" and dtype != "float64":
+        raise ValueError(f"sgd runs in float64, got --dtype {dtype}")
     if method == "sgd":
         typer.echo(print_stochastic_run(problem, _parse(values), sampling=sampling, steps=steps, seed=seed, out=out))
         return
@@ -221,7 +225,7 @@ def stochastic(
     data: Annotated[str, typer.Option(help="digits, diabetes or a file.npz with X and y.")] = "digits",
     batch_size: Annotated[
         str, typer.Option(help="Batch sizes: numbers and n, commas between; ... doubles up to n.")
-    ] = "1,2,4,...,n",
+    ] = "1,...,n",
     replacement: Annotated[bool, typer.Option("--replacement", help="Draw samples with replacement.")] = False,
     beta: Annotated[float, typer.Option(help="Heavy-ball momentum.")] = 0.0,
     eta: Annotated[float | None, typer.Option(help="Step size whose stationary state is wanted.")] = None,

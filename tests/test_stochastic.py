@@ -83,3 +83,15 @@ def test_sgd_is_tracked_along_a_run(tmp_path):
     assert all(len(row.split()) == 7 for row in rows)
     assert np.isfinite(float(rows[-1].split()[3]))
     assert (tmp_path / "run.nc").exists()
+
+
+def test_a_run_that_diverges_is_told():
+    result = run("simulate", "--method", "sgd", "--data", "diabetes", "eta=1", "batch_size=5", "--steps", 500)
+    assert result.exit_code == 0, result.output
+    assert "inf" in result.output or "nan" in result.output
+
+
+def test_several_runs_are_said_to_be_several():
+    result = run("simulate", "--method", "sgd", "--data", "diabetes", "eta=1e-6,1e-4", "batch_size=8", "--steps", 20)
+    assert "first of 2 runs" in result.output
+    assert "2/eta 2e+06" in result.output

@@ -19,8 +19,9 @@ _FEW, _CHEAP = 200_000, 2e9
 _MOST = 5_000_000
 #: What "auto" aims at.
 _RTOL = 0.005
-#: Batches before Monte Carlo looks at its error for the first time, and the most it grows by between two looks.
-_FIRST, _GROWTH = 64, 4.0
+#: Batches before Monte Carlo looks at its error for the first time, and the most it grows by between two looks: few
+#: batches may miss a sample that carries the mean.
+_FIRST, _GROWTH = 1000, 4.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,10 @@ def look(
     summary: Callable[[Forms, np.ndarray | None], Estimate],
     cost: float,
 ) -> Seen:
-    """Look at batches by the plan; Monte Carlo stops when the error of the summary is small enough."""
+    """Look at batches by the plan; Monte Carlo stops when the error of the summary is small enough.
+
+    Batches without any spread say nothing about their error: they are no reason to stop.
+    """
     sizes = (point.n_samples, plan.size, plan.replacement)
     if plan.looks_at_all(point, cost):
         parts, weights = zip(*((forms(some), w) for some, w in all_batches(*sizes)), strict=True)
@@ -154,7 +158,7 @@ def look(
         seen = _joined(kept)
         found = summary(seen, None)
         target = 0.0 if rtol is None else rtol * abs(found.value)
-        if drawn >= limit or rtol is None or found.error <= target:
+        if drawn >= limit or rtol is None or 0 < found.error <= target:
             return Seen(seen, None, found)
         growth = (found.error / target) ** 2 if target else np.inf
         wanted = min(limit, int(np.ceil(drawn * min(max(1.05 * growth, 1.1), _GROWTH))))

@@ -11,9 +11,10 @@ class Measurement:
 
     Attributes:
         value: The quantity.
-        error: Its standard error; 0 if exact, infinite if a single batch was left.
-        interval: Student-t interval (low, high); the value twice if exact. Monte Carlo that stops when the estimated
-            error is small enough makes it cover slightly less often than stated.
+        error: Its standard error; 0 if exact or if random batches showed no spread, infinite if one batch was left.
+        interval: Student-t interval (low, high); the value twice if exact. It covers less often than stated where few
+            samples carry the mean (digits, b = 2: 86 % at 500 batches, 93 % at 5000), and slightly less where Monte
+            Carlo stops by its own error.
         confidence: Probability that the interval is meant to cover.
         batches: Batches that were looked at, those with zero gradient included; 0 for a closed form.
         exact: Whether every batch was looked at, or none was needed: up to rounding.

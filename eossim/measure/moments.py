@@ -125,7 +125,8 @@ def moments_at(point: Point, batch_size: int, sampling: str) -> GradientMoments:
     """Return the moments of `gradient_moments`."""
     factors = population_factors(point.n_samples, batch_size, sampling)
     p, kappa = factors.p, factors.kappa_3
-    gradients, unit = point.gradients, point.unit**2
+    with np.errstate(over="ignore"):  # of moments that are infinite
+        gradients, unit = point.gradients, np.square(np.float64(point.unit))
     g = gradients.mean(axis=0)
     deviations = gradients - g if factors.centered else gradients
     grad_square, noise = g @ g, (deviations * deviations).sum(axis=1).mean()

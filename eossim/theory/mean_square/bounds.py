@@ -155,6 +155,7 @@ def _best_rank_one(samples: Samples, p: float, beta: float, critical: np.ndarray
 
     leading = np.linalg.eigh(critical)[1][:, ::-1][:, :3].T
     starts = [*np.eye(len(lam))[:2], *leading, leading.sum(axis=0), *samples.outliers(_OUTLIERS)]
+    starts = [v for v in starts if v @ (lam * v) > 0]
     starts = sorted(starts, key=lambda v: negative(v)[0])[:_ASCENTS]
     options = {"ftol": 1e-15, "maxiter": _ASCENT}
     best = max(-minimize(negative, v, jac=True, method="L-BFGS-B", options=options).fun for v in starts)

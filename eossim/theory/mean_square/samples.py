@@ -187,6 +187,9 @@ def moving_samples(problem: Any) -> Samples:
 def curved_samples(problem: Any) -> Samples:
     """Return the samples in coordinates of the range of H.
 
+    A sample that curves or pulls along the null space by less than some 1e-6 of the largest counts as one that does
+    not.
+
     Raises:
         TypeError: If the problem has no samples to draw.
         ValueError: If H has a negative eigenvalue, or a sample curves or pulls along its null space.
@@ -209,7 +212,7 @@ def curved_samples(problem: Any) -> Samples:
             "null-space drift: a sample curves along a direction in which the mean Hessian is zero (its part there is "
             f"{curving:g}), so that the second moment never settles, at any step size; second_moment gives its growth"
         )
-    pulls = problem.sample_gradients(problem.minimizer)
+    pulls = _gradients_at_minimum(problem)
     pulling = np.abs(pulls @ null).max(initial=0.0)
     if pulling > small * np.abs(pulls).max():
         raise ValueError(
@@ -226,8 +229,9 @@ def _rank_one(problem: Regression) -> RankOneSamples:
     fitted = problem.fitted(problem.minimizer)
     residuals = fitted - problem.y
     rows = np.ascontiguousarray(np.sqrt(scale) * modes.samples * modes.singular)
+    reach = np.abs(problem.features) @ np.abs(problem.minimizer) + np.abs(problem.y)  # what each residual is left of
     size = np.abs(rows).max(axis=1, initial=0.0)  # a row of zeros may keep its residual
-    if (size * np.abs(residuals)).max() <= _ROUNDING * size.max() * (np.abs(fitted).max() + np.abs(problem.y).max()):
+    if np.all(size * np.abs(residuals) <= _ROUNDING * size.max() * reach):
         residuals = np.zeros_like(residuals)
     return RankOneSamples(modes.curvature, modes.coordinates, rows, np.sqrt(scale) * residuals)
 
@@ -235,8 +239,13 @@ def _rank_one(problem: Regression) -> RankOneSamples:
 def _dense(problem: QuadraticSum, rank: int) -> DenseSamples:
     lam = problem.eigenvalues[::-1][:rank]
     basis = problem.eigenvectors[:, ::-1][:, :rank]
-    gradients = problem.sample_gradients(problem.minimizer)
-    sizes = np.abs(problem.hessians).max() * (np.abs(problem.minimizer).max() + np.abs(problem.centers).max())
-    if np.abs(gradients).max() <= _ROUNDING * sizes:
-        gradients = np.zeros_like(gradients)
+    gradients = _gradients_at_minimum(problem)
     return DenseSamples(lam, basis, basis.T @ problem.hessians @ basis, gradients @ basis)
+
+
+def _gradients_at_minimum(problem: QuadraticSum) -> np.ndarray:
+    """Return g_i at the minimizer, shape (n, dim); all zero where they are rounding errors."""
+    gradients = problem.sample_gradients(problem.minimizer)
+    reach = np.abs(problem.hessians) @ np.abs(problem.minimizer)
+    reach += np.einsum("nij,nj->ni", np.abs(problem.hessians), np.abs(problem.centers))
+    return gradients if np.any(np.abs(gradients) > _ROUNDING * reach) else np.zeros_like(gradients)

@@ -176,3 +176,11 @@ def test_bad_numbers_of_the_approximation():
     assert delocalised_step([2.0], 0.0) == 1
     with pytest.raises(ValueError, match="p <= 1"):
         delocalised_step([1.0], 2.0)
+
+
+def test_small_noise_beside_large_targets_is_kept():
+    problem = LeastSquares([[1, 0], [1, 0], [0, 1], [0, 1]], [1e13, 1e13, 1, -1])
+    small = LeastSquares([[1, 0], [1, 0], [0, 1], [0, 1]], [1e3, 1e3, 1, -1])
+    assert MeanSquare(problem, 1).stationary(0.1).excess_loss == pytest.approx(
+        MeanSquare(small, 1).stationary(0.1).excess_loss, rel=1e-3
+    )
