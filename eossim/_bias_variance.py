@@ -305,10 +305,11 @@ def _own_optimum(
     lines += [f"  {e.name} {100 * (e.row['risk'] / least - 1):+.3g} %" for e in ranked[1:]]
     if ranked[-1].row["risk"] / least - 1 < 1e-3:
         lines.append("  all within 0.1 %: on this spectrum and signal stopping matters, the method hardly")
-    real = sorted(ranked, key=lambda e: e.row["real_risk"])
-    if real[0] is not best and not any(np.isnan(e.row["real_risk"]) for e in ranked):
-        gap = 100 * (best.row["real_risk"] / real[0].row["real_risk"] - 1)
-        lines.append(f"  decided by rounding to whole steps: at real steps {real[0].name} is ahead by {gap:.3g} %")
+    gap, real_gap = (ranked[1].row[risk] / best.row[risk] - 1 for risk in ("risk", "real_risk"))
+    if real_gap < 0.1 * gap:  # not where k cannot be real: nan
+        lines.append(
+            f"  decided by rounding to whole steps: at real steps {ranked[1].name} is {100 * real_gap:+.2g} % off"
+        )
     share = _bootstrap(problem, guess, ranked[:2], truth, seed)
     lines.append(
         f"  {best.name} before {ranked[1].name} in {100 * share:.0f} % of {_BOOTSTRAP} parametric bootstrap draws: "

@@ -102,3 +102,54 @@ def test_wrong_input_is_named(tmp_path, monkeypatch, arguments, message):
     assert result.exit_code == 2, result.output
     assert re.search(message, result.output)
     assert "Traceback" not in result.output
+
+
+def file_of(path, X, y):
+    np.savez(path, X=X, y=y)
+    return path
+
+
+def test_the_empty_cases_have_words(tmp_path):
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(60, 5))
+    out = tmp_path / "f.png"
+    noise_free = run("--noise", 0, "--out", out)
+    assert "there is no noise" in noise_free.output
+    pure_noise = run("--data", file_of(tmp_path / "pure.npz", X, rng.normal(size=60)), "--out", out)
+    assert pure_noise.exit_code == 0, pure_noise.output
+    assert "1 to infinity gd" in pure_noise.output
+    constant = run("--data", file_of(tmp_path / "constant.npz", X, np.ones(60)), "--out", out)
+    assert constant.exit_code == 0, constant.output
+    assert "no signal was found" in constant.output
+
+
+def test_the_end_of_a_search_is_no_optimum(tmp_path):
+    result = run("--methods", "gd,heavy_ball", "eta=1e-6", "beta=0.5", "--out", tmp_path / "f.png")
+    assert "> 100000" in result.output
+    assert "no optimum was found" in result.output
+    assert "wins" not in result.output
+
+
+def test_rounding_to_whole_steps_is_told(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 1))  # one mode: at real steps both are equal
+    path = file_of(tmp_path / "one.npz", x, 2 * x[:, 0] + rng.normal(size=40))
+    result = run("--data", path, "--out", tmp_path / "f.png")
+    assert "are equal" in result.output or "decided by rounding to whole steps" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--eta", 0.1, "eta=0.2"], "both given"),
+        (
+            ["--methods", "gd,usam,heavy_ball,nesterov,sam,normalised,qhm", "beta=0.5", "nu=0.5"],
+            "1 to 6 distinct names",
+        ),
+        (["--seed", -1], "seed"),
+    ],
+)
+def test_more_wrong_input_is_named(tmp_path, arguments, message):
+    result = run(*arguments, "--out", tmp_path / "f.png")
+    assert result.exit_code == 2
+    assert message in result.output

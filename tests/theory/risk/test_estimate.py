@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import eossim
 from eossim.problems import KernelRegression, LeastSquares
-from eossim.theory import estimate_truth
+from eossim.theory import estimate_truth, risk_curve, sure
 from tests.strategies import regressions
 
 
@@ -105,3 +105,17 @@ def test_bad_noise_is_named(variance):
 def test_another_problem_is_named(problem):
     with pytest.raises(TypeError, match="problem"):
         estimate_truth(problem)
+
+
+def test_sure_of_centred_data_is_unbiased_for_centred_noise():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((8, 2))
+    X -= X.mean(axis=0)
+    w_star, sigma, method = np.array([0.5, -1.0]), 0.7, eossim.rules.usam(eta=0.2, rho=0.3)
+    estimates = []
+    for signs in product((-1.0, 1.0), repeat=8):
+        noise = sigma * np.array(signs)
+        problem = LeastSquares(X, X @ w_star + noise - noise.mean())
+        estimates.append(sure(problem, method, noise_variance=sigma**2, steps=5).sure.values[0])
+    risk = risk_curve(problem, method, w_star=w_star, noise_variance=sigma**2, steps=5).risk.values[0]
+    np.testing.assert_allclose(np.mean(estimates, axis=0), risk, rtol=1e-10)

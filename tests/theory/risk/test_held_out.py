@@ -73,3 +73,17 @@ def test_bad_input_is_named():
         theory.held_out_risk(raw, rules.gd(eta=1.0), steps=3)
     with pytest.raises(ValueError, match="constant"):
         theory.held_out_risk(Data(np.ones((9, 2)), np.arange(9.0), "flat"), rules.gd(eta=0.1), steps=3, folds=3)
+
+
+def test_the_expectation_holds_the_noise_of_the_mean_of_the_rest():
+    rng = np.random.default_rng(1)
+    raw = Data(rng.standard_normal((12, 2)), rng.standard_normal(12), "few")
+    found = theory.held_out_risk(raw, rules.gd(eta=0.1), steps=[0, 4], folds=3, noise_variance=1.0).expected.values[0]
+    for fold, (rest, out) in enumerate(KFold(3, shuffle=True, random_state=0).split(raw.X)):
+        mean, scale = raw.X[rest].mean(axis=0), raw.X[rest].std(axis=0)
+        problem = Data((raw.X[rest] - mean) / scale, raw.y[rest] - raw.y[rest].mean(), "rest").least_squares()
+        inputs = (raw.X[out] - mean) / scale
+        guess = theory.estimate_truth(problem, noise_variance=1.0)
+        risk = theory.risk_curve(problem, rules.gd(eta=0.1), steps=[0, 4], w_star=guess.w_star, noise_variance=1.0,
+                                 metric=inputs.T @ inputs / len(out)).risk.values[0]  # fmt: skip
+        np.testing.assert_allclose(found[:, fold], risk + 1 + 1 / len(rest), rtol=1e-12)
