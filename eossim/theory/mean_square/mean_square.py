@@ -105,6 +105,26 @@ class MeanSquare:
         radii = np.array([spectral_radius(self._dynamics(self._curved, e)) for e in steps.ravel()])
         return radii.reshape(steps.shape) if steps.ndim else float(radii[0])
 
+    def convergence_factor(self, eta: float) -> float:
+        """Return the factor, below 1, by which the excess loss goes to zero per step in the long run.
+
+        Only where all samples agree on the minimizer (interpolation), or b = n, does it go to zero.
+
+        Args:
+            eta: Step size below the critical step.
+
+        Raises:
+            ValueError: For data that do not interpolate (it names the excess loss that is left), a step size at which
+                second moments grow (it names their factor and the critical step), or outside the domain of the class.
+        """
+        law = self.stationary(eta)  # refuses an unstable step
+        if law.excess_loss > 0:
+            raise ValueError(
+                f"the samples do not agree on the minimizer: at eta = {float(eta):g} SGD does not converge, it keeps "
+                f"an excess loss of {law.excess_loss:.6g}; stationary(eta) gives its law"
+            )
+        return float(self.spectral_radius(eta))
+
     def second_moment(
         self,
         eta: Any,

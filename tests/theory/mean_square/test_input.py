@@ -184,3 +184,17 @@ def test_small_noise_beside_large_targets_is_kept():
     assert MeanSquare(problem, 1).stationary(0.1).excess_loss == pytest.approx(
         MeanSquare(small, 1).stationary(0.1).excess_loss, rel=1e-3
     )
+
+
+def test_convergence_is_for_data_that_interpolate():
+    noisy = MeanSquare(LeastSquares([[1, 0], [0, 1], [1, 1], [1, -1]], [1, 2, 0, 1]), 1)
+    with pytest.raises(ValueError, match=r"excess loss of 0\.309524"):  # 13/42
+        noisy.convergence_factor(0.5)
+    with pytest.raises(ValueError, match=r"1\.2"):
+        noisy.convergence_factor(1.5)
+    X, w = np.random.default_rng(0).standard_normal((6, 2)), np.array([1.0, -2.0])
+    exact = MeanSquare(LeastSquares(X, X @ w), 2)
+    eta = 0.5 * exact.critical_step
+    moments = exact.second_moment(eta, steps=[200, 201]).excess_loss.values
+    assert exact.convergence_factor(eta) == pytest.approx(moments[1] / moments[0], rel=1e-6)
+    assert exact.convergence_factor(eta) < 1
