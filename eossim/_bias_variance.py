@@ -11,7 +11,7 @@ import numpy as np
 
 from . import catalogue
 from . import data as datasets
-from ._check import choice, positive_int
+from ._check import choice, figure_path, positive_int
 from ._rule import Family
 from ._tables import text_table
 from .engine.method import Method
@@ -27,7 +27,7 @@ from .theory import (
     rho_slope,
     risk_curve,
 )
-from .theory.risk.crossings import gradients_per_step
+from .theory.risk.crossings import Crossings, gradients_per_step
 from .theory.risk.estimate import EstimatedTruth
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def report(
         out: Where to draw (.png, .svg or .pdf).
     """
     choice("risk", risk, RISKS)
-    if out.suffix not in (".png", ".svg", ".pdf") or not out.resolve().parent.is_dir():
-        raise ValueError(f"out must be a .png, .svg or .pdf file in an existing folder, got {str(out)!r}")
+    figure_path("out", out)
     if not 0 < len(set(methods)) == len(methods) <= _MOST or "" in methods:
         raise ValueError(f"methods must be 1 to {_MOST} distinct names, got {','.join(methods)!r}")
     positive_int("seed", seed, minimum=0)
@@ -89,12 +88,15 @@ def report(
     guess = estimate_truth(problem, noise_variance=noise)
     truth = {"w_star": guess.w_star, "noise_variance": guess.noise_variance, "metric": metric}
     bound = _bind(problem, methods, values)
-    last = _last_step(problem, bound, truth) if steps is None else positive_int("steps", steps)
+    bests = {name: optimal_stopping(problem, m, **truth) for name, m in bound.items() if _exact(m)}
+    last = _last_step(bests) if steps is None else positive_int("steps", steps)
     grid = np.unique(np.round(np.geomspace(1, last, _POINTS)).astype(np.int64))
     grid = np.concatenate([[0], grid])
-    entries = [_entry(problem, name, method, truth, grid, seed) for name, method in bound.items()]
+    entries = [_entry(problem, name, m, bests.get(name), truth, grid, seed) for name, m in bound.items()]
+    base, *others = entries
+    met = {e.name: crossings(problem, base.method, e.method, **truth) for e in others if base.exact and e.exact}
     sections = [_heading(clean.name, problem, guess), _methods_table(entries, problem, metric)]
-    sections += [_against(problem, entries[0], other, truth) for other in entries[1:]]
+    sections += [_against(problem, base, other, met.get(other.name), truth) for other in others]
     sections.append(_own_optimum(entries, problem, guess, truth, seed))
     held_out: dict[str, tuple[Any, ...]] | None = None
     if risk == "test":
@@ -107,7 +109,7 @@ def report(
             name: (grid, *_mean_and_error(found.held_out.values[0]), found.expected.values[0].mean(axis=-1))
             for name, found in folded.items()
         }
-    _draw(entries, problem, truth, clean.name, held_out, out)
+    _draw(entries, met, clean.name, held_out, out)
     return "\n\n".join([*sections, f"figure: {out}"])
 
 
@@ -148,19 +150,25 @@ def _exact(method: Method) -> bool:
     return not method.rule.linearization.frozen
 
 
-def _last_step(problem: Regression, bound: dict[str, Method], truth: dict[str, Any]) -> int:
+def _last_step(bests: dict[str, xr.Dataset]) -> int:
     """Return a last step that shows every optimum: four times the largest of them."""
-    best = [float(optimal_stopping(problem, m, **truth).step[0]) for m in bound.values() if _exact(m)]
+    best = [float(found.step[0]) for found in bests.values()]
     finite = [b for b in best if np.isfinite(b)]
     return int(np.clip(4 * max(finite, default=250), 100, _LONGEST)) if len(finite) == len(best) else _LONGEST
 
 
 def _entry(
-    problem: Regression, name: str, method: Method, truth: dict[str, Any], grid: np.ndarray, seed: int
+    problem: Regression,
+    name: str,
+    method: Method,
+    best: xr.Dataset | None,
+    truth: dict[str, Any],
+    grid: np.ndarray,
+    seed: int,
 ) -> _Entry:
+    """Return a method with its curve: exact with its optimum `best`, or simulated without one."""
     names = ("risk", "bias2", "variance")
-    if _exact(method):
-        best = optimal_stopping(problem, method, **truth)
+    if best is not None:
         curve = risk_curve(problem, method, steps=grid, **truth)
         row = {n: float(best[n][0]) for n in (*names, "real_risk")} | {"limit": float(best.limit_risk[0])}
         found = float(best.step[0]) < float(best.searched[0])
@@ -217,9 +225,11 @@ def _methods_table(entries: list[_Entry], problem: Regression, metric: str) -> s
     return "\n".join([text_table(columns, rows), *notes])
 
 
-def _against(problem: Regression, base: _Entry, other: _Entry, truth: dict[str, Any]) -> str:
+def _against(
+    problem: Regression, base: _Entry, other: _Entry, at_steps: Crossings | None, truth: dict[str, Any]
+) -> str:
     """Return who wins at equal steps and at equal gradients, and whether theory orders the two."""
-    if not (base.exact and other.exact):
+    if at_steps is None:
         return _simulated_spans(problem, base, other)
     verdict = ordering(problem, base.method, other.method, metric=truth["metric"])
     lines = [f"{other.name} against {base.name}"]
@@ -230,10 +240,9 @@ def _against(problem: Regression, base: _Entry, other: _Entry, truth: dict[str, 
         lines += [f"  ordering theorem: does not apply; fails: {c.name} ({c.detail})" for c in verdict.failing]
         if held:
             lines.append(f"  proved all the same: the order of the {' and the '.join(held)}")
-    for budget in ("steps", "gradients"):
-        found = crossings(problem, base.method, other.method, budget=budget, **truth)
+    for found in (at_steps, crossings(problem, base.method, other.method, budget="gradients", **truth)):
         real = "" if found.real is None else f" (crossings at {', '.join(f'{k:.6g}' for k in found.real) or 'no k'})"
-        lines.append(f"  smaller risk at equal {budget}: {_spans_text(found.spans)}{real}")
+        lines.append(f"  smaller risk at equal {found.budget}: {_spans_text(found.spans)}{real}")
     if (base.method.rule.name, other.method.rule.name) == ("gd", "usam"):
         lines.append(_why(problem, base, truth))
     return "\n".join(lines)
@@ -373,20 +382,14 @@ def _test_table(folded: dict[str, xr.Dataset], grid: np.ndarray) -> str:
 
 def _draw(
     entries: list[_Entry],
-    problem: Regression,
-    truth: dict[str, Any],
+    met: dict[str, Crossings],
     title: str,
     held_out: dict[str, tuple[Any, ...]] | None,
     out: Path,
 ) -> None:
     from .plot import bias_variance
 
-    marks: list[float] = []
-    if entries[0].exact:
-        for e in entries[1:]:
-            if e.exact:
-                found = crossings(problem, entries[0].method, e.method, **truth)
-                marks += list(found.integer if found.real is None else found.real)
+    marks = [k for found in met.values() for k in (found.integer if found.real is None else found.real)]
     stops = {e.name: (e.step, e.row["risk"]) for e in entries if np.isfinite(e.step)}
     figure, _ = bias_variance(
         {e.name: e.curve for e in entries}, stops=stops, crossings=marks, title=title, held_out=held_out

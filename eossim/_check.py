@@ -7,6 +7,7 @@ import difflib
 import operator
 import reprlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -217,3 +218,15 @@ def symmetric(name: str, matrix: ArrayLike, rtol: float = 1e-10) -> np.ndarray:
         i, j = sorted(int(k) for k in np.unravel_index(gap.argmax(), gap.shape))
         raise ValueError(f"{name} must be symmetric, got {name}[{i}, {j}] = {A[i, j]} and {name}[{j}, {i}] = {A[j, i]}")
     return A if gap.max() == 0 else 0.5 * A + 0.5 * A.T
+
+
+def existing_folder(path: Path) -> None:
+    """Raise ValueError unless the folder of a file to be written exists."""
+    if not path.resolve().parent.is_dir():
+        raise ValueError(f"cannot write to {str(path)!r}: no such folder")
+
+
+def figure_path(name: str, path: Path) -> None:
+    """Raise ValueError unless `path` is a figure to be written to a folder that exists."""
+    if path.suffix not in (".png", ".svg", ".pdf") or not path.resolve().parent.is_dir():
+        raise ValueError(f"{name} must be a .png, .svg or .pdf file in an existing folder, got {str(path)!r}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import catalogue
 from . import data as datasets
-from ._check import positive_int, unknown
+from ._check import existing_folder, positive_int, unknown
 from ._rule import Family
 from ._tables import text_table
 from .engine.record import Record
@@ -40,8 +40,8 @@ def print_stochastic_run(
     """Run SGD and return a table of the run: loss, sharpness notions of its batches, and where they stand to 2/eta."""
     if not isinstance(problem, Regression):
         raise ValueError("sgd draws samples: give --data, not --spectrum")
-    if out is not None and not out.resolve().parent.is_dir():
-        raise ValueError(f"cannot write to {str(out)!r}: no such folder")
+    if out is not None:
+        existing_folder(out)
     missing = [name for name in ("eta", "batch_size") if name not in values]
     if missing:
         raise ValueError(f"sgd needs {', '.join(f'{name}=...' for name in missing)}")
@@ -90,8 +90,8 @@ def print_run(
     out: Path | None,
 ) -> str:
     """Run a method and return a table of the run; save the Dataset to `out`."""
-    if out is not None and not out.resolve().parent.is_dir():
-        raise ValueError(f"cannot write to {str(out)!r}: no such folder")
+    if out is not None:
+        existing_folder(out)
     found = catalogue.lookup(method)
     member, rest = found.resolve(values) if isinstance(found, Family) else (found, values)
     what = ["loss", "grad_norm", "sharpness", "multiplier"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from . import data as datasets
-from ._check import positive_int
+from ._check import figure_path, positive_int
 from ._tables import text_table
 from .engine.record import Record
 from .engine.sampling import sgd
@@ -67,8 +67,8 @@ def report(
         seed: Seed of sampled batches and runs.
         out: Figure, or None.
     """
-    if out is not None and (out.suffix not in (".png", ".svg", ".pdf") or not out.resolve().parent.is_dir()):
-        raise ValueError(f"out must be a .png, .svg or .pdf file in an existing folder, got {str(out)!r}")
+    if out is not None:
+        figure_path("out", out)
     if out is not None and beta:
         raise ValueError("the figure is of SGD without momentum: leave out --beta or --out")
     clean = datasets.load(data).standardized()

@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 
 Rows = Sequence[Sequence[str]]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=_Named)
+
+
+class NamedEntries(Generic[Entry]):
+    """Entries with names: iterate over them, or index them by name."""
+
+    entries: tuple[Entry, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, name: str) -> Entry:
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise KeyError(name)
 
 
 def text_table(columns: Sequence[str], rows: Rows, widest: int | None = None) -> str:

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .._tables import html_table, text_table
+from .._tables import NamedEntries, html_table, text_table
 from ..catalogue import Entry
 
 COLUMNS = ("name", "formula", "domain", "needs", "crossing", "reference")
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(NamedEntries[Entry]):
     """Rows of edges; iterate over it, index it by name, or print it."""
 
     entries: tuple[Entry, ...]
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __getitem__(self, name: str) -> Entry:
-        for entry in self.entries:
-            if entry.name == name:
-                return entry
-        raise KeyError(name)
 
     @property
     def rows(self) -> list[tuple[str, ...]]:

@@ -6,12 +6,11 @@ Necessary conditions are Rayleigh quotients of the eigenproblem of `stability` a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..._tables import html_table, text_table
+from ..._tables import NamedEntries, html_table, text_table
 from .delocalised import delocalised_step
 from .samples import Samples
 
@@ -43,22 +42,10 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedEntries[Bound]):
     """Conditions in the order sufficient, exact, necessary, others; iterate over it, index it by name, or print it."""
 
     entries: tuple[Bound, ...]
-
-    def __iter__(self) -> Iterator[Bound]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __getitem__(self, name: str) -> Bound:
-        for entry in self.entries:
-            if entry.name == name:
-                return entry
-        raise KeyError(name)
 
     @property
     def rows(self) -> list[tuple[str, ...]]:

@@ -1,7 +1,5 @@
 """Roots of sums of exponentials: constructed ones, against fifty digits, and the hard places."""
 
-import signal
-from contextlib import contextmanager
 from itertools import pairwise
 
 import mpmath as mp
@@ -11,23 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from eossim.theory.risk.exponentials import ExponentialSum
+from tests.limits import within
 from tests.strategies import seeds
-
-
-@contextmanager
-def within(seconds):
-    """Fail instead of waiting for ever."""
-
-    def stop(*_):
-        raise AssertionError(f"no answer within {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def with_roots(roots, rate=1.0):

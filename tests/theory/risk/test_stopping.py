@@ -1,8 +1,5 @@
 """When to stop, and where risks cross: reference values, brute force over whole steps, and the hard cases."""
 
-import signal
-from contextlib import contextmanager
-
 import mpmath as mp
 import numpy as np
 import pytest
@@ -13,23 +10,8 @@ import eossim
 from eossim import rules
 from eossim.problems import KernelRegression, LeastSquares
 from eossim.theory import crossings, optimal_stopping, risk_curve
+from tests.limits import within
 from tests.strategies import seeds
-
-
-@contextmanager
-def within(seconds):
-    """Fail instead of waiting for ever."""
-
-    def stop(*_):
-        raise AssertionError(f"no answer within {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def diagonal(curvature):
