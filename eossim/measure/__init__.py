@@ -1,5 +1,7 @@
-"""What is read off at a point: sharpness notions of mini-batches, exact where they can be, else with their error."""
+"""What is read off at a point: sharpness in any norm and of batches, exact where it can be, else with its error."""
 
+from ..curvature.directional import directional_smoothness
+from ..curvature.generalized import GeneralizedSharpness, generalized_sharpness
 from .factors import PopulationFactors, population_factors
 from .lambda_max import expected_batch_lambda_max
 from .measurement import Measurement, MomentumMeasurement
@@ -8,13 +10,16 @@ from .report import SharpnessReport, sharpness_report
 from .sharpness import batch_sharpness, momentum_batch_sharpness
 
 __all__ = [
+    "GeneralizedSharpness",
     "GradientMoments",
     "Measurement",
     "MomentumMeasurement",
     "PopulationFactors",
     "SharpnessReport",
     "batch_sharpness",
+    "directional_smoothness",
     "expected_batch_lambda_max",
+    "generalized_sharpness",
     "gradient_moments",
     "gradient_noise_interaction",
     "interaction_aware_sharpness",

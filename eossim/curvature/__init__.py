@@ -1,0 +1,1 @@
+"""What curvature a step sees: directional smoothness, and the generalised sharpness of any norm."""

@@ -1,0 +1,114 @@
+"""ℓ∞: the largest dᵀHd over the cube."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order
+
+from .found import Found, Unsolved
+from .gray import best_signs, signs_of
+
+_MAX_DIM = 26
+#: Flips of signs that a search may take, a second on one core; 26 coordinates take 2^25 for every set of free ones. A
+#: set costs as much as `_SET_COST` flips beside its own.
+_MAX_FLIPS = 1 << 27
+_SET_COST = 1 << 13
+_BITS = 14
+_SERIAL = 1 << 17
+
+
+def cube(H: np.ndarray) -> Found:
+    """Return the largest dᵀHd over max |d_i| = 1 for a symmetric H that is not negative semidefinite.
+
+    The maximum over the sphere is then that over the cube, and positive. In a coordinate with H_ii >= 0 the form is
+    convex: an end is at least as good. So at some maximiser only coordinates with H_ii < 0 lie inside, F, and among
+    such maximisers take one with the fewest: H_FF is negative definite (along a null direction the form would be
+    constant up to the boundary). Given the signs σ of the rest R, the best d_F is -H_FF⁻¹H_FR σ, and the value
+    σᵀ(H_RR - H_RF H_FF⁻¹ H_FR)σ. Every F with H_FF negative definite is tried with all σ up to ±, and a value counts if
+    its d_F lies in the cube. Supersets of an F that fails fail as well (interlacing).
+
+    If σ_iσ_jH_ij >= 0 for some σ and all i, j (no frustration), S = Σ|H_ij| at any dimension.
+
+    Raises:
+        Unsolved: if there are too many of these: beyond 26 coordinates, fewer if many have H_ii < 0.
+    """
+    d = len(H)
+    negative = np.flatnonzero(np.diag(H) < 0)
+    if not len(negative):
+        sigma = unfrustrated(H)
+        if sigma is not None:
+            return Found.at(H, sigma, "sum of |H_ij|: no frustration")
+    sets, work = [], 0
+    for free in _free_sets(H, negative):
+        sets.append(free)
+        work += (1 << (d - len(free))) // 2 + _SET_COST
+        if work > _MAX_FLIPS or d > _MAX_DIM:
+            among = f", {len(negative)} of them with negative diagonal entries" if len(negative) else ""
+            raise Unsolved(f"exact sharpness in linf needs dim <= {_MAX_DIM}, got {d} coupled coordinates{among}")
+    best, point = -np.inf, np.zeros(d)
+    for free in sets:
+        rest = np.setdiff1d(np.arange(d), free)
+        K = -np.linalg.solve(H[np.ix_(free, free)], H[np.ix_(free, rest)])
+        G = H[np.ix_(rest, rest)] + H[np.ix_(rest, free)] @ K
+        value, sigma = _best(np.ascontiguousarray(np.vstack([0.5 * (G + G.T), K]).T))
+        if value > best:
+            best, point = value, np.zeros(d)
+            point[rest], point[free] = sigma, K @ sigma
+    how = f"all sign vectors by Gray code, {d} coordinates"
+    return Found.at(H, point, how if len(sets) == 1 else f"{how}, {len(sets)} sets of them free")
+
+
+def _free_sets(H: np.ndarray, candidates: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield every subset of `candidates` with H_FF negative definite, the empty one first."""
+    scale = 1e-12 * np.abs(H).max()
+    stack: list[tuple[list[int], int]] = [([], 0)]
+    while stack:
+        free, start = stack.pop()
+        yield np.array(free, dtype=np.intp)
+        for k in range(start, len(candidates)):
+            larger = [*free, int(candidates[k])]
+            if np.linalg.eigvalsh(H[np.ix_(larger, larger)])[-1] < -scale:
+                stack.append((larger, k + 1))
+
+
+def _best(columns: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the best value over sign vectors and the vector; -inf if none is inside."""
+    m = len(columns)
+    bits = min(_BITS, m - 1)
+    chunks = 1 << (m - 1 - bits)
+    workers = 1 if chunks << bits <= _SERIAL else min(chunks, _cores())
+    edges = np.linspace(0, chunks, workers * (1 if workers == 1 else 4) + 1).astype(int)
+
+    def part(k: int) -> tuple[float, int, int]:
+        return best_signs(columns, np.ones(m), bits, edges[k], edges[k + 1])
+
+    if workers == 1:
+        found = [part(0)]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            found = list(pool.map(part, range(len(edges) - 1)))
+    value, chunk, code = max(found, key=lambda seen: seen[0])  # the first of equals: the same on any machine
+    return value, signs_of(m, bits, max(chunk, 0), code)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def unfrustrated(H: np.ndarray) -> np.ndarray | None:
+    """Return σ with σ_iσ_jH_ij >= 0 for all i != j, or None; H couples all coordinates, directly or not.
+
+    Along a spanning tree of the couplings the signs are forced; the other couplings agree with them or none do.
+    """
+    sigma = np.ones(len(H))
+    order, before = breadth_first_order(csr_array(H != 0), 0, directed=False)
+    for i in order[1:]:
+        sigma[i] = np.sign(H[i, before[i]]) * sigma[before[i]]
+    signed = sigma[:, None] * H * sigma
+    np.fill_diagonal(signed, 0)
+    return sigma if signed.min() >= 0 else None
