@@ -64,6 +64,42 @@ def numpy_sgd(X: np.ndarray, y: np.ndarray, eta: float, runs: int, steps: int) -
     return w
 
 
+def numpy_linf(w: np.ndarray, curvature: np.ndarray, eta: np.ndarray, steps: int, normalized: bool) -> np.ndarray:
+    """Sign descent, or steepest descent in the largest absolute value, in place on arrays [run, coordinate]."""
+    w, gradient, size, length = w.copy(), np.empty_like(w), np.empty_like(w), eta[:, None]
+    for _ in range(steps):
+        np.multiply(curvature, w, out=gradient)
+        if not normalized:
+            length = eta[:, None] * np.abs(gradient, out=size).sum(axis=1, keepdims=True)
+        np.sign(gradient, out=gradient)
+        gradient *= length
+        w -= gradient
+    return w
+
+
+def numpy_greedy(w: np.ndarray, hessian: np.ndarray, eta: np.ndarray, steps: int) -> np.ndarray:
+    """Greedy coordinate descent on arrays [run, coordinate]; gradients change by the rows of H that were stepped on."""
+    w, each = w.copy(), np.arange(len(w))
+    gradient, rows = w @ hessian, np.empty_like(w)
+    for _ in range(steps):
+        chosen = np.abs(gradient, out=rows).argmax(axis=1)
+        step = eta * gradient[each, chosen]
+        w[each, chosen] -= step
+        np.take(hessian, chosen, axis=0, out=rows, mode="clip")
+        rows *= step[:, None]
+        gradient -= rows
+    return w
+
+
+def numpy_spectral(w: np.ndarray, hessian: np.ndarray, shape: tuple[int, int], eta: float, steps: int) -> np.ndarray:
+    """Normalised spectral descent with a batched singular value decomposition."""
+    w = w.copy()
+    for _ in range(steps):
+        U, _, Vt = np.linalg.svd((w @ hessian).reshape(-1, *shape), full_matrices=False)
+        w -= eta * (U @ Vt).reshape(w.shape)
+    return w
+
+
 def jax_sam() -> Callable[..., Any] | None:
     """A jitted `fori_loop` over a batched step in double precision, or None without jax."""
     try:

@@ -23,7 +23,18 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import rivals
 from benchmarks.harness import Row, alternate, markdown, median, ratio
-from eossim import LeastSquares, Quadratic, Record, minibatch, rules, sgd, simulate
+from eossim import (
+    LeastSquares,
+    Quadratic,
+    Record,
+    minibatch,
+    normalized_steepest_descent,
+    norms,
+    rules,
+    sgd,
+    simulate,
+    steepest_descent,
+)
 from eossim.engine.blocks import LANES
 from eossim.theory import monte_carlo_risk, risk_curve
 
@@ -183,6 +194,47 @@ def stochastic(quick: bool) -> Iterator[Row]:
         yield Row(f"SGD, {name}, one core", runs * short / median(timings, "cpu") / 1e6, "M run-steps/s")
 
 
+def steepest(quick: bool) -> Iterator[Row]:
+    """Steepest descent in norms against the same in NumPy."""
+    runs, dim, steps = 1000, 100, 200 if quick else 2000
+    rng, curvature, eta = np.random.default_rng(0), np.linspace(0.1, 3, dim), np.linspace(1e-4, 1e-2, runs)
+    start, problem = rng.standard_normal((runs, dim)), Quadratic(curvature)
+    for name, make in (("sign", normalized_steepest_descent), ("linf", steepest_descent)):
+        calls = {
+            "eossim": partial(simulate, problem, make(norms.Linf(), eta), start, steps, record=NOTHING),
+            "NumPy": partial(rivals.numpy_linf, start, curvature, eta, steps, name == "sign"),
+        }
+        yield _over_numpy(f"{name} descent, {runs} x {dim} x {steps}", calls, 10.0)
+
+    runs, dim, steps = 10_000, 500, 100 if quick else 1000
+    dense = Quadratic.from_spectrum(np.linspace(0.1, 3, dim))
+    start, eta = rng.standard_normal((runs, dim)), np.linspace(0.1, 1, runs)
+    method = steepest_descent(norms.L1(), eta)
+    calls = {
+        "eossim": partial(simulate, dense, method, start, steps, record=NOTHING),
+        "NumPy": partial(rivals.numpy_greedy, start, dense.hessian(), eta, steps),
+    }
+    yield _over_numpy(f"greedy coordinate descent, {runs} x {dim} x {steps}", calls, 10.0)
+
+    for shape, runs in (((4, 4), 1000), ((8, 8), 500), ((16, 16), 100)):
+        dim, steps = shape[0] * shape[1], 20 if quick else 100
+        dense = Quadratic.from_spectrum(np.linspace(0.1, 3, dim))
+        start, method = rng.standard_normal((runs, dim)), normalized_steepest_descent(norms.Spectral([shape]), 0.01)
+        calls = {
+            "eossim": partial(simulate, dense, method, start, steps, record=NOTHING),
+            "NumPy": partial(rivals.numpy_spectral, start, dense.hessian(), shape, 0.01, steps),
+        }
+        yield _over_numpy(f"spectral descent, {shape[0]} x {shape[1]}, {runs} x {steps}", calls, 1.0)
+
+
+def _over_numpy(name: str, calls: dict[str, Callable[[], object]], target: float) -> Row:
+    found = alternate(calls, 3)
+    ours, theirs = found["eossim"], found["NumPy"]
+    detail = f"{median(theirs, 'wall'):.3g} s against {median(ours, 'wall'):.3g} s elapsed; "
+    detail += f"processor time {ratio(theirs, ours, 'cpu'):.1f} x"
+    return Row(f"{name}, over NumPy", ratio(theirs, ours, "wall"), "x", target, detail=detail)
+
+
 def start_up(quick: bool) -> Iterator[Row]:
     """Fresh processes, timed from inside: import, first simulation with a warm cache, the whole catalogue."""
     repeats = 3 if quick else 7
@@ -235,6 +287,7 @@ CASES = {
     "dense": dense,
     "risk": risk,
     "stochastic": stochastic,
+    "steepest": steepest,
     "start_up": start_up,
     "memory": memory,
 }

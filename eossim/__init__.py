@@ -20,10 +20,13 @@ _HOME = {
     "Quadratic": "problems",
     "QuadraticSum": "problems",
     "Record": "engine.record",
+    "adaptive_descent": "engine.adaptive",
     "minibatch": "engine.sampling",
     "noisy_gd": "engine.sampling",
+    "normalized_steepest_descent": "engine.steepest",
     "sgd": "engine.sampling",
     "simulate": "engine.simulate",
+    "steepest_descent": "engine.steepest",
     "critical_grad_norm": "theory",
     "critical_step_size": "theory",
     "derive": "symbolic.automatic",
@@ -34,7 +37,7 @@ _HOME = {
     "two_cycle_amplitude": "theory",
     "verify": "verification",
 }
-_MODULES = ("data", "measure", "plot", "rules", "symbolic", "theory")
+_MODULES = ("adapters", "data", "measure", "norms", "plot", "rules", "symbolic", "theory")
 
 __all__ = ["__version__", *_MODULES, *_HOME]
 

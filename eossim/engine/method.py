@@ -84,4 +84,4 @@ def second_moment_preconditioner(nu_hat: Any, eps: Any) -> np.ndarray:
 
 
 def _short(values: np.ndarray) -> str:
-    return f"{float(values):g}" if values.size == 1 else f"{values.min():g}..{values.max():g}"
+    return f"{values.item():g}" if values.size == 1 else f"{values.min():g}..{values.max():g}"

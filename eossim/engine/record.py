@@ -10,7 +10,21 @@ import numpy as np
 
 from .._check import positive_int, unknown
 
+#: What runs of rules keep.
 QUANTITIES = ("loss", "grad_norm", "w", "sharpness", "edge", "alignment", "multiplier")
+#: What runs of steepest descent keep; "step_size" is for adaptive ones.
+DESCENT_QUANTITIES = (
+    "loss",
+    "grad_norm",
+    "w",
+    "dual_norm",
+    "directional_smoothness",
+    "edge",
+    "identity_residual",
+    "generalized_sharpness",
+    "sharpness",
+    "step_size",
+)
 _DENSE_UP_TO = 2000
 _PAIRS = 500
 
@@ -27,7 +41,15 @@ class Record:
         what: Any of ``loss``; ``grad_norm``; ``w`` (the iterate); ``sharpness`` (largest eigenvalue of the Hessian, of
             the preconditioned one for a preconditioned rule); ``edge`` (of the rule, at the state); ``alignment``
             (part of the gradient in the top eigenspace, between 0 and 1); ``multiplier`` (factor of the gradient along
-            the top eigenvector over the last step; nan at step 0). Nothing at all leaves ``diverged_at``.
+            the top eigenvector over the last step; nan at step 0). Nothing at all leaves ``diverged_at``. None takes
+            the default of the method: loss and gradient norm of a rule.
+
+            Of steepest and adaptive descent, with G = ‖g‖* and the step of length s and signed directional smoothness
+            D that leaves the point, any of ``loss``; ``grad_norm`` (Euclidean); ``w``; ``dual_norm`` (G);
+            ``directional_smoothness`` (D); ``edge`` (2/eta, normalised 2 G/eta); ``identity_residual`` (what is left
+            of ΔL = -s G + ½s² D, relative to the largest number that it is made of); ``step_size`` (of adaptive
+            descent); ``sharpness`` (quadratics); ``generalized_sharpness`` (max {dᵀHd : ‖d‖ = 1}; a search at every
+            recorded point unless the problem is quadratic). By default those that cost a product or two.
 
     Raises:
         ValueError: for an unknown quantity, both `every` and `at`, or steps out of order.
@@ -35,14 +57,15 @@ class Record:
 
     every: int | None = None
     at: Sequence[int] | np.ndarray | None = None
-    what: Sequence[str] = ("loss", "grad_norm")
+    what: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.what, str):
             object.__setattr__(self, "what", (self.what,))
-        for name in self.what:
-            if name not in QUANTITIES:
-                raise unknown("quantity", name, QUANTITIES)
+        known = tuple(dict.fromkeys(QUANTITIES + DESCENT_QUANTITIES))
+        for name in self.what or ():
+            if name not in known:
+                raise unknown("quantity", name, known)
         if self.every is not None and self.at is not None:
             raise ValueError("give every or at, not both")
         if self.every is not None:

@@ -15,6 +15,8 @@ from .minibatch import ASCENTS, checked_batch, samples_of
 from .modes import Modes
 from .observe import Observer
 from .rows import padded
+from .rule_run import rule_attributes
+from .rule_state import RuleReading
 from .sampling import NOISES, SAMPLINGS, Minibatch
 from .streams import streams
 
@@ -43,7 +45,8 @@ class Stochastic:
 
     def __init__(self, problem: Any, method: Minibatch, seed: int) -> None:
         self.samples = _samples(problem)
-        self.problem, self.seed = problem, positive_int("seed", seed, minimum=0)
+        self.problem, self.method, self.seed = problem, method.method, positive_int("seed", seed, minimum=0)
+        self.engine, self.attributes = "minibatch", rule_attributes(method.method) | method.attributes
         n, b = problem.n_samples, method.batch_size
         checked_batch(b, n, method.sampling == "iid")
         if method.label_noise and not self.samples.regression:
@@ -66,6 +69,10 @@ class Stochastic:
         hessian, origin = problem.hessian(), np.zeros(problem.dim)
         #: The coordinates of the problem itself.
         self.modes = Modes(hessian, hessian @ problem.minimizer, origin, None, None, orthogonal=True)
+
+    def reading(self, hyper: dict[str, np.ndarray]) -> RuleReading:
+        """Return what can be read off the iterates."""
+        return RuleReading(self.problem, self.method, hyper)
 
     def run(
         self,

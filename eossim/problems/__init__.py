@@ -1,6 +1,8 @@
 """What is minimised: problems with a loss, its gradient and its Hessian on flat parameter vectors."""
 
+from eossim.problems.factorization import MatrixFactorization
 from eossim.problems.finite_sum import FiniteSum, QuadraticSum
+from eossim.problems.function import Function
 from eossim.problems.kernel_regression import KernelRegression
 from eossim.problems.least_squares import LeastSquares
 from eossim.problems.quadratic import Quadratic
@@ -8,8 +10,10 @@ from eossim.problems.regression import Regression, RegressionModes
 
 __all__ = [
     "FiniteSum",
+    "Function",
     "KernelRegression",
     "LeastSquares",
+    "MatrixFactorization",
     "Quadratic",
     "QuadraticSum",
     "Regression",
