@@ -37,6 +37,15 @@ SCRIPTS = (
     "stochastic_mean_square",
     "stochastic_sharpness",
     "stochastic_stationary",
+    "directional_identity",
+    "directional_notions",
+    "directional_steps",
+    "norms_edge",
+    "norms_sharpness",
+    "norms_matrices",
+    "norms_divergence",
+    "norms_cycles",
+    "norms_ab_toy",
 )
 
 
