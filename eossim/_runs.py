@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,15 +12,22 @@ from . import catalogue
 from . import data as datasets
 from ._check import existing_folder, positive_int, unknown
 from ._rule import Family
+from ._sharpness import norms_from
 from ._tables import text_table
 from .engine.record import Record
 from .engine.sampling import sgd
 from .engine.simulate import simulate
+from .engine.steepest import normalized_steepest_descent, steepest_descent
 from .measure import batch_sharpness, gradient_moments
 from .problems import Quadratic, Regression
 from .theory.mean_square import MeanSquare
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 _ROWS = 12
+#: Methods that need a norm, by name.
+STEEPEST = {"steepest_descent": steepest_descent, "normalized_steepest_descent": normalized_steepest_descent}
 
 
 def problem_from(data: str | None, spectrum: str | None) -> Quadratic:
@@ -98,15 +106,54 @@ def print_run(
     if not isinstance(found, Family):  # the edge of a large member takes long to derive
         what.append("edge")
     run = simulate(problem, member(**rest), steps=steps, seed=seed, dtype=dtype, record=Record(what=what))
+    return _story(run, f"{member.name} on {problem!r}, {steps} steps", what, out)
+
+
+def print_steepest_run(
+    problem: Quadratic,
+    method: str,
+    norm: str | None,
+    values: dict[str, Any],
+    *,
+    shape: str | None,
+    blocks: int | None,
+    steps: int,
+    seed: int,
+    dtype: str,
+    out: Path | None,
+) -> str:
+    """Run steepest descent in a norm and return a table of the run with D, S and the edge; save it to `out`."""
+    if out is not None:
+        existing_folder(out)
+    if norm is None:
+        raise ValueError(f"{method} needs --norm, such as linf, l1, spectral")
+    found = norms_from(norm, problem.dim, shape=shape, blocks=blocks)
+    if len(found) > 1:
+        raise ValueError(f"--norm must be one norm, got {norm!r}")
+    if set(values) != {"eta"}:
+        wrong = sorted(set(values) - {"eta"})
+        raise unknown(f"parameter of {method}", wrong[0], ["eta"]) if wrong else ValueError(f"{method} needs eta=...")
+    bound = STEEPEST[method](found[0], values["eta"])
+    what = ("loss", "dual_norm", "directional_smoothness", "generalized_sharpness", "edge", "identity_residual")
+    run = simulate(problem, bound, steps=steps, seed=seed, dtype=dtype, record=Record(what=(*what, "grad_norm")))
+    text = _story(run, f"{bound!r} on {problem!r}, {steps} steps", what, out)
+    return (
+        text
+        + "\nidentity_residual: of the exact change of the loss, -eta (1 - eta D/2) G^2 with the dual norm G"
+        * (method == "steepest_descent")
+    )
+
+
+def _story(run: xr.Dataset, title: str, what: Sequence[str], out: Path | None) -> str:
+    """Return the first run of a batch as a table with a line on how it ended; save all of it to `out`."""
     if out is not None:
         run.to_netcdf(out)
     shown = np.unique(np.linspace(0, run.step.size - 1, _ROWS).round().astype(int))
-    lines = [
-        f"{member.name} on {problem!r}, {steps} steps",
-        f"{'step':>8s} " + "".join(f"{name:>14s}" for name in what),
-    ]
+    widths = [max(14, len(name) + 2) for name in what]
+    head = "".join(f"{name:>{width}s}" for name, width in zip(what, widths, strict=True))
+    lines = [title, f"{'step':>8s} " + head]
     for i in shown:
-        cells = "".join(f"{float(run[name][0, i]):14.6g}" for name in what)
+        cells = "".join(f"{float(run[name][0, i]):{width}.6g}" for name, width in zip(what, widths, strict=True))
         lines.append(f"{int(run.step[i]):8d} {cells}")
     diverged = int(run.diverged_at[0])
     first, last = (float(run.grad_norm[0, i]) for i in (0, -1))

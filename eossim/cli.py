@@ -25,6 +25,9 @@ Values = Annotated[
     ),
 ]
 
+Shape = Annotated[str | None, typer.Option(help="Parameters as a matrix, such as 8x8; the most square one by default.")]
+Blocks = Annotated[int | None, typer.Option(help="Parameters in a block; a row of that matrix by default.")]
+
 
 def _plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Print what was wrong with the input in one line and exit with 2."""
@@ -152,15 +155,39 @@ def simulate(
     sampling: Annotated[
         str, typer.Option(help="For sgd: without_replacement, iid or reshuffle.")
     ] = "without_replacement",
+    norm: Annotated[
+        str | None, typer.Option(help="For steepest_descent and normalized_steepest_descent: l1, linf, spectral, ...")
+    ] = None,
+    shape: Shape = None,
+    blocks: Blocks = None,
     out: Annotated[Path | None, typer.Option(help="Save the run to this netCDF file.")] = None,
 ) -> None:
     """Run a method and print loss, gradient norm, edge and multiplier along the way; for sgd its sharpness notions.
 
-    Example: eossim simulate --method sam --spectrum 4,1 eta=0.1 rho=0.05
+    Examples:
+        eossim simulate --method sam --spectrum 4,1 eta=0.1 rho=0.05
+        eossim simulate --method steepest_descent --norm linf --data diabetes eta=1e-5
     """
-    from ._runs import print_run, print_stochastic_run, problem_from
+    from ._runs import STEEPEST, print_run, print_steepest_run, print_stochastic_run, problem_from
 
     problem = problem_from(data, spectrum)
+    if (norm, shape, blocks) != (None, None, None) and method not in STEEPEST:
+        raise ValueError(f"--norm, --shape and --blocks are for {' and '.join(STEEPEST)}, got them with {method}")
+    if method in STEEPEST:
+        text = print_steepest_run(
+            problem,
+            method,
+            norm,
+            _parse(values),
+            shape=shape,
+            blocks=blocks,
+            steps=steps,
+            seed=seed,
+            dtype=dtype,
+            out=out,
+        )
+        typer.echo(text)
+        return
     if method != "sgd" and sampling != "without_replacement":
         raise ValueError(f"--sampling is for sgd, got it with {method}")
     if method == "sgd" and dtype != "float64":
@@ -217,6 +244,29 @@ def bias_variance(
             out=where,
         )
     )
+
+
+@app.command()
+@_plain_errors
+def sharpness(
+    data: Annotated[str, typer.Option(help="digits, diabetes or a file.npz with X and y.")] = "digits",
+    norm: Annotated[
+        str, typer.Option(help="Norms, commas between: l2, l1, linf, lp:3, block_sum, block_max, spectral, nuclear.")
+    ] = "all",
+    shape: Shape = None,
+    blocks: Blocks = None,
+    how: Annotated[str, typer.Option(help="auto, exact or estimate.")] = "auto",
+    check: Annotated[bool, typer.Option("--check", help="Run steepest descent on both sides of each edge.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of random starts.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Figure (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Print the generalised sharpness of least squares in every norm: each norm has its own edge 2/S.
+
+    Example: eossim sharpness --data digits --norm l2,linf,spectral --shape 8x8 --check
+    """
+    from ._sharpness import report
+
+    typer.echo(report(data, norm, shape=shape, blocks=blocks, how=how, check=check, seed=seed, out=out))
 
 
 @app.command()

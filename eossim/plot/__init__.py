@@ -1,13 +1,17 @@
 """Figures in one style; every function returns a matplotlib Figure."""
 
 from .edges import edge_against_grad_norm, radius_panels, trajectories
+from .estimators import estimator_quality
 from .gni import gni_fresh_and_reshuffled
+from .norm_balls import descent_in_norms
+from .progressive_sharpening import progressive_sharpening
 from .report import agreement, error_overview
 from .risk_alignment import bias_variance_by_alignment
 from .risk_curves import bias_variance
 from .risk_kernel import kernel_filters
 from .risk_map import who_wins
 from .second_moment_portrait import second_moment_portrait
+from .sharpness_by_norm import sharpness_by_norm
 from .sharpness_counterexample import sharpness_counterexample
 from .stochastic_edges import edges_against_batch_size
 from .style import COLORS, new_figure, save
@@ -17,15 +21,19 @@ __all__ = [
     "agreement",
     "bias_variance",
     "bias_variance_by_alignment",
+    "descent_in_norms",
     "edge_against_grad_norm",
     "edges_against_batch_size",
     "error_overview",
+    "estimator_quality",
     "gni_fresh_and_reshuffled",
     "kernel_filters",
     "new_figure",
+    "progressive_sharpening",
     "radius_panels",
     "save",
     "second_moment_portrait",
+    "sharpness_by_norm",
     "sharpness_counterexample",
     "trajectories",
     "who_wins",

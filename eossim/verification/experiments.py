@@ -23,6 +23,7 @@ from ..engine.sampling import minibatch
 from ..engine.simulate import simulate
 from ..problems import KernelRegression, LeastSquares
 from .report import Check
+from .steepest import STEEPEST
 from .stochastic import STOCHASTIC
 
 Source = Callable[[np.random.Generator], LeastSquares]
@@ -328,5 +329,13 @@ EXPERIMENTS: dict[str, Callable[..., Check]] = {
     "minibatch_by_simulation": minibatch_by_simulation,
     "noise_floor_by_simulation": noise_floor_by_simulation,
     **STOCHASTIC,
+    **STEEPEST,
 }
-_EXAMPLES = ("three_crossings", "sharpness_is_no_edge")
+_EXAMPLES = (
+    "three_crossings",
+    "sharpness_is_no_edge",
+    "norms_coexistence",
+    "divergence_cone",
+    "linf_on_ab_toy",
+    "adapted_step_limits",
+)

@@ -15,12 +15,14 @@ from tqdm import tqdm
 from .. import data as datasets
 from .._check import positive_int, unknown
 from .._rule import Family, Rule
+from ..norms import Norm
 from ..symbolic.claim import Claim
 from ..symbolic.derivation import Derivation, recorded
 from ..symbolic.latex import plain
 from . import checks
 from .experiments import experiment, places
 from .measurements import measurement
+from .norms import norm_checks, norm_claim
 from .real_data import on_data
 from .report import Check, Report, Verdict
 from .search import search
@@ -30,7 +32,7 @@ REAL_DATA = ("digits", "diabetes")
 
 
 def verify(
-    claims: str | Rule | Family | Claim | Sequence[str | Rule | Family | Claim] | None = None,
+    claims: str | Rule | Family | Norm | Claim | Sequence[str | Rule | Family | Norm | Claim] | None = None,
     *,
     data: str | Sequence[str] = REAL_DATA,
     thorough: bool = False,
@@ -42,7 +44,8 @@ def verify(
 
     Args:
         claims: Nothing for every recorded claim; a claim's name or a pattern (``"sam*"``); a `Rule` of your own, whose
-            derived edge becomes the claim; a `Claim`; or several of these.
+            derived edge becomes the claim; a `Norm` of your own, held against the axioms and, with descent in it,
+            against its edge; a `Claim`; or several of these.
         data: Data sets whose Hessians are used (see `eossim.data.load`).
         thorough: Ten times the cases.
         seed: Seed of every random case; the same seed gives the same cases.
@@ -76,16 +79,18 @@ def _select(claims: Any) -> list[tuple[Any, Any]]:
     rows = [(claim, row) for row in recorded().values() for claim in row["claims"]]
     if claims is None:
         return rows
-    if isinstance(claims, str | Rule | Family | Claim):
+    if isinstance(claims, str | Rule | Family | Norm | Claim):
         claims = [claims]
     if not isinstance(claims, Iterable):
-        raise TypeError(f"claims must be names, rules or claims, got {claims!r}")
+        raise TypeError(f"claims must be names, rules, norms or claims, got {claims!r}")
     chosen: list[tuple[Any, Any]] = []
     for item in claims:
         if isinstance(item, Claim):
             chosen.append((item, None))
         elif isinstance(item, Rule):
             chosen.append((edge_claim(item), item))
+        elif isinstance(item, Norm):
+            chosen.append((norm_claim(item), item))
         else:
             name = item.name if isinstance(item, Family) else str(item)
             found = [pair for pair in rows if _names(pair[0], name)]
@@ -119,11 +124,25 @@ def edge_claim(rule: Rule) -> Claim:
 
 
 def _verdict(claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: int) -> Verdict:
-    """Test one claim; `origin` is its derivation as plain data, or the user's rule."""
+    """Test one claim; `origin` is its derivation as plain data, or the user's rule or norm."""
     claim = claim if isinstance(claim, Claim) else Claim.from_json(claim)
+    rng = np.random.default_rng([seed, *claim.id.encode()])
+    if isinstance(origin, Norm):
+        tests = norm_checks(origin, data, rng, effort)
+    else:
+        tests = _tests(claim, origin, data, rng, effort, seed)
+    missing = "" if claim.kind == "experiment" else "numerical root"
+    formula = missing if claim.left is None else plain(claim.left)
+    found = tuple(_attempt(name, test) for name, test in tests.items())
+    return Verdict(claim.id, claim.statement, formula, claim.domain_text, claim.reference, found)
+
+
+def _tests(
+    claim: Claim, origin: Any, data: tuple[str, ...], rng: np.random.Generator, effort: int, seed: int
+) -> dict[str, Callable[[], Check]]:
+    """Return every way that fits a claim of testing it, by name."""
     derivation = Derivation.from_json(origin) if isinstance(origin, dict) else None
     subject = Subject(claim, origin) if isinstance(origin, Rule) else Subject.of(claim)
-    rng = np.random.default_rng([seed, *claim.id.encode()])
     tests: dict[str, Callable[[], Check]] = {}
     if derivation or claim.kind in ("edge", "equality"):
         tests["proof"] = lambda: checks.proof(subject, derivation)
@@ -139,10 +158,7 @@ def _verdict(claim: Any, origin: Any, data: tuple[str, ...], effort: int, seed: 
         tests["bisection"] = lambda: checks.bisection(subject, rng, 32 * effort)
         for name in data:
             tests[name] = partial(on_data, subject, name, rng, 3 * effort)
-    missing = "" if claim.kind == "experiment" else "numerical root"
-    formula = missing if claim.left is None else plain(claim.left)
-    found = tuple(_attempt(name, test) for name, test in tests.items())
-    return Verdict(claim.id, claim.statement, formula, claim.domain_text, claim.reference, found)
+    return tests
 
 
 def _attempt(name: str, test: Callable[[], Check]) -> Check:

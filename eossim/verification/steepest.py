@@ -1,0 +1,444 @@
+"""Experiments on steepest descent in any norm: edges, cones, cycles and identities against literal runs.
+
+Hessians are random or those of the least squares of a data set. Predictions are generalised sharpnesses and what the
+derivations say of them; what they are held against is `simulate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isqrt
+from typing import Any
+
+import numpy as np
+
+from ..curvature.generalized import GeneralizedSharpness, generalized_sharpness
+from ..engine.adaptive import adaptive_descent
+from ..engine.record import Record
+from ..engine.simulate import simulate
+from ..engine.steepest import normalized_steepest_descent, steepest_descent
+from ..norms import L1, L2, BlockMax, BlockSum, Linf, Lp, Mahalanobis, Norm, Nuclear, Spectral
+from ..problems import MatrixFactorization, Quadratic
+from .report import Check
+
+#: eta S / 2 of a run above the edge.
+_ABOVE = 1.2
+
+
+def norms_of(dim: int) -> list[Norm]:
+    """Return norms of every kind on R^dim; matrices are as square as can be, a rest is a vector of its own."""
+    rows = max(1, isqrt(dim))
+    columns, rest = divmod(dim, rows)
+    shapes = [(rows, columns)] + ([(rest, 1)] if rest else [])
+    blocks = [list(block) for block in np.array_split(np.arange(dim), min(3, dim))]
+    norms: list[Norm] = [L2(), L1(), Linf(), Lp(3), Mahalanobis(np.linspace(1, 2, dim)), BlockSum(blocks)]
+    norms += [BlockMax(blocks), Spectral(shapes)]
+    return norms if rest else [*norms, Nuclear((rows, columns))]
+
+
+def centred(problem: Any) -> Quadratic:
+    """Return the quadratic of a problem with its minimum, zero, at the origin."""
+    return Quadratic(problem.hessian())
+
+
+def squared_ratio(norm: Norm, dim: int) -> float:
+    """Return a bound on ‖d‖² / ‖d‖₂², inf if unknown: min q(d)/‖d‖² is at least the least eigenvalue over it."""
+    if isinstance(norm, L1):
+        return float(dim)
+    if isinstance(norm, Mahalanobis):
+        return float(np.max(norm.P) if norm.P.ndim == 1 else np.linalg.eigvalsh(norm.P)[-1])
+    if isinstance(norm, BlockSum):
+        return float(len(norm.blocks))
+    if isinstance(norm, Nuclear):
+        return float(min(norm.shape))
+    return 1.0 if isinstance(norm, L2 | Linf | BlockMax | Spectral) or norm == Lp(3) else np.inf
+
+
+def falls(problem: Quadratic, norm: Norm, sharpness: GeneralizedSharpness, rng: np.random.Generator) -> str:
+    """Return what is wrong with runs below the edge: each step shrinks the loss at least by the proven factor.
+
+    With S at most its upper bound, L+ <= (1 - 2 eta mu (1 - eta S / 2)) L with mu = min q(d)/‖d‖².
+    """
+    bound = sharpness.upper_bound
+    if not np.isfinite(bound):
+        bound = sharpness.value  # of a norm of one's own: an estimate from many starts
+    eta = float(rng.uniform(0.3, 0.98)) * 2 / bound
+    mu = max(0.0, float(problem.eigenvalues[0])) / squared_ratio(norm, problem.dim)
+    rate = 1 - 2 * eta * mu * (1 - eta * bound / 2)
+    starts = rng.standard_normal((8, problem.dim))
+    loss = simulate(problem, steepest_descent(norm, eta), starts, 100, record=Record(what=("loss",))).loss.values
+    excess = loss[:, 1:] - rate * loss[:, :-1]
+    if np.all(excess <= 1e-12 * loss[:, :-1]):
+        return ""
+    return f"{norm}: eta S/2 = {eta * bound / 2:.4f}, yet a step shrinks the loss by less than {rate:.6g}"
+
+
+def grows(problem: Quadratic, norm: Norm, sharpness: GeneralizedSharpness) -> tuple[float, float]:
+    """Return the predicted and the stepped growth on the ray of the witness d, where w+ = (1 - eta q(d)) w."""
+    eta, steps = 2 * _ABOVE / sharpness.value, 10
+    record = Record(at=[0, steps], what=("w",))
+    run = simulate(problem, steepest_descent(norm, eta), sharpness.witness, steps, record=record)
+    size = norm.norm(run.w.values[0])
+    return eta * sharpness.value - 1, float((size[1] / size[0]) ** (1 / steps))
+
+
+def cycle(problem: Quadratic, norm: Norm, eta: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return, of normalised runs that end on a 2-cycle, (mean dual gradient norm, curvature of its direction)."""
+    steps = 4000
+    record = Record(at=np.arange(steps - 4, steps + 1), what=("w", "dual_norm", "directional_smoothness"))
+    starts = rng.standard_normal((16, problem.dim))
+    run = simulate(problem, normalized_steepest_descent(norm, eta), starts, steps, record=record)
+    w, G, D = run.w.values, run.dual_norm.values, run.directional_smoothness.values
+    # two steps of a settled cycle return to within rounding, and to the point before it nothing comes back
+    closed = np.abs(w[:, -1] - w[:, -3]).max(axis=1) <= 1e-9 * eta
+    return G[closed, 1:3].mean(axis=1), D[closed, 1]
+
+
+def _check(
+    name: str,
+    failures: Sequence[str],
+    cases: int,
+    detail: str,
+    error: float = np.nan,
+    shown: tuple[float, float] = (np.nan, np.nan),
+) -> Check:
+    return Check(name, not failures, cases, error, failures[0] if failures else detail, *map(float, shown))
+
+
+def norms_below_edge(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """Below 2/S, S at most its certified bound, every run in every norm converges at the proven rate."""
+    failures, tried = [], 0
+    for _ in range(cases):
+        problem = centred(source(rng))
+        for norm in norms_of(problem.dim):
+            tried += 8
+            failures += [wrong] if (wrong := falls(problem, norm, generalized_sharpness(problem, norm), rng)) else []
+    return _check(name, failures, tried, "every step at the proven rate")
+
+
+def norms_above_edge(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """Above 2/S the ray of the maximiser diverges with the factor eta S - 1 a step."""
+    failures, worst, tried, shown = [], 0.0, 0, (np.nan, np.nan)
+    for _ in range(cases):
+        problem = centred(source(rng))
+        for norm in norms_of(problem.dim):
+            sharpness = generalized_sharpness(problem, norm)
+            predicted, stepped = shown = grows(problem, norm, sharpness)
+            tried, worst = tried + 1, max(worst, abs(stepped / predicted - 1))
+            # a witness that is stationary up to its gap leaves its ray by that much
+            if not abs(stepped / predicted - 1) <= 1e-9 + 10 * sharpness.gap / sharpness.value:
+                failures.append(f"{norm}: growth {predicted:.9g} predicted, {stepped:.9g} stepped")
+    return _check(name, failures, tried, "growth a step on the ray of the maximiser", worst, shown)
+
+
+def norms_coexistence(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """Just above the edge every run of l2 grows; of linf most but not all do: lower stationary values catch some.
+
+    Of random starts on random Hessians W Wᵀ, dim 6; below the edge none grows.
+    """
+    failures, grown = [], {}
+    hessians, starts, steps = 4 * cases, 32, 4000
+    for norm in (L2(), L1(), Linf()):
+        for level in (0.99, 1.01):
+            shares = []
+            for _ in range(hessians):
+                root = rng.standard_normal((6, 6))
+                problem = Quadratic(root @ root.T)
+                eta = level * 2 / generalized_sharpness(problem, norm).value
+                record = Record(at=[0, steps], what=("loss",))
+                run = simulate(problem, steepest_descent(norm, eta), rng.standard_normal((starts, 6)), steps,
+                               record=record)  # fmt: skip
+                first, last = run.loss.values.T
+                shares.append(float(np.mean(~(last <= first))))  # on the ray by 1.02^8000; nan has diverged
+            grown[norm.name, level] = float(np.mean(shares))
+    for norm_name in ("l2", "l1", "linf"):
+        if grown[norm_name, 0.99]:
+            failures.append(f"{norm_name}: {grown[norm_name, 0.99]:.3g} of the runs grow below the edge")
+    if grown["l2", 1.01] < 1:
+        failures.append(f"l2: only {grown['l2', 1.01]:.3g} of the runs grow above the edge")
+    if not 0.5 < grown["linf", 1.01] < 1:
+        failures.append(f"linf: {grown['linf', 1.01]:.3g} of the runs grow at 1.01 times the edge")
+    detail = ", ".join(f"{100 * grown[n, 1.01]:.1f} % of {n}" for n in ("l2", "l1", "linf"))
+    return _check(name, failures, 6 * hessians * starts, f"at 1.01 times the edge {detail} runs grow")
+
+
+def linf_freezing(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """While the signs stand, linf descent moves one scalar: w_t = v + (1 - eta σᵀHσ)^t c σ, v frozen."""
+    failures, worst, steps = [], 0.0, 12
+    for case in range(cases):
+        problem = centred(source(rng))
+        H = problem.hessian()
+        d = generalized_sharpness(problem, Linf()).witness
+        s = float(d @ H @ d)
+        v = rng.standard_normal(problem.dim)
+        v -= d * (d @ H @ v) / s
+        moved = np.abs(H @ d) > 1e-9 * s  # a coordinate without curvature has no sign
+        multiplier = (-1.2, 0.85)[case % 2]
+        room = min(1.0, abs(multiplier)) ** steps * np.abs(H @ d)[moved]
+        v *= 0.5 * np.min(room / np.maximum(np.abs(H @ v)[moved], 1e-300))
+        if not np.all(d[moved] * (H @ d)[moved] > 0):
+            failures.append(f"the maximiser on {problem!r} is not stationary")
+            continue
+        method = steepest_descent(Linf(), (1 - multiplier) / s)
+        w = simulate(problem, method, v + d, steps, record=Record(every=1, what=("w",))).w.values[0]
+        predicted = v + multiplier ** np.arange(steps + 1)[:, None] * d
+        off = float(np.abs(w - predicted)[:, moved].max() / np.abs(predicted).max())
+        worst = max(worst, off)
+        if not off <= 1e-9:
+            failures.append(f"linf descent on {problem!r} leaves the predicted line by a relative {off:.3g}")
+    return _check(name, failures, cases * steps, "iterates on the line of the sign pattern", worst)
+
+
+def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """Near the ray of the maximiser runs above the edge close in on it, by |1 - eta s rho| / (eta s - 1) a step.
+
+    rho are the eigenvalues of D LMO(Hd) H across the ray, from differences of the LMO.
+    """
+    failures, worst, tried, steps = [], 0.0, 0, 100
+    for _ in range(cases):
+        root = rng.standard_normal((6, 6))
+        H = root @ root.T
+        problem = Quadratic(H)
+        for norm in (Lp(3), BlockMax([[0, 1], [2, 3], [4, 5]]), Spectral([(2, 3)])):
+            sharpness = generalized_sharpness(problem, norm, restarts=20)
+            d, s = sharpness.witness, sharpness.value
+            if sharpness.gap > 1e-9 * s:
+                continue  # not a stationary point to linearise at
+            h = 1e-6 * np.abs(H @ d).max()
+            J = np.stack([(norm.lmo(H @ d + h * e) - norm.lmo(H @ d - h * e)) / (2 * h) for e in np.eye(6)], 1) @ H
+            rho = np.sort(np.linalg.eigvals(J).real)
+            level = 2.5  # eta s, above 2 / (1 + rho) whatever rho
+            predicted = np.max(np.abs((1 - level * rho[1:]) / (1 - level)))  # rho[0] = 0 is the ray itself
+            run = simulate(problem, steepest_descent(norm, level / s), d + 1e-4 * rng.standard_normal(6), steps,
+                           record=Record(every=1, what=("w",)))  # fmt: skip
+            size = norm.norm(run.w.values[0])
+            w = run.w.values[0] / size[:, None]
+            # the witness is on the ray to the root of its gap only: distances are from where the run ends
+            away = np.linalg.norm(w - np.sign(w @ w[-1])[:, None] * w[-1], axis=1)
+            growth, late = float(size[-1] / size[-2]), np.flatnonzero(away > 1e-12)[-1]
+            contraction = float((away[late] / away[1]) ** (1 / (late - 1)))
+            tried, worst = tried + 1, max(worst, abs(growth / (level - 1) - 1))
+            if not contraction <= predicted + 0.02 or abs(growth / (level - 1) - 1) > 1e-6:
+                failures.append(
+                    f"{norm}: closes in by {contraction:.4g} a step, predicted {predicted:.4g}; grows by {growth:.6g}"
+                )
+    if not tried:
+        failures.append("no stationary maximiser found")
+    return _check(name, failures, tried, "growth and contraction about the ray", worst)
+
+
+def normalized_two_cycles(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """On every 2-cycle of a normalised method the mean dual gradient norm is eta s / 2, s = D at most S."""
+    failures, worst, tried, shown = [], 0.0, 0, (np.nan, np.nan)
+    for _ in range(cases):
+        problem = centred(source(rng))
+        for norm in (L2(), Linf(), *norms_of(problem.dim)[6:8]):
+            eta = 0.1
+            G, s = cycle(problem, norm, eta, rng)
+            if not len(G):
+                continue
+            tried += len(G)
+            off = float(np.abs(2 * G / (eta * s) - 1).max())
+            bound = generalized_sharpness(problem, norm).upper_bound
+            worst, shown = max(worst, off), (eta * s[0] / 2, G[0])
+            if not off <= 1e-6:
+                failures.append(f"{norm}: mean dual norm is {1 + off:.9g} times eta s / 2")
+            if not s.max() <= bound * (1 + 1e-9):
+                failures.append(f"{norm}: curvature {s.max():.9g} of a cycle above the sharpness {bound:.9g}")
+    if not tried:
+        failures.append("no run ended on a 2-cycle")
+    return _check(name, failures, tried, "mean dual gradient norm of settled 2-cycles", worst, shown)
+
+
+def coordinate_descent_edge(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """Greedy coordinate and block descent: S is the largest H_ii, the largest top eigenvalue of a block."""
+    failures, tried, shown = [], 0, (np.nan, np.nan)
+    for _ in range(cases):
+        problem = centred(source(rng))
+        H, dim = problem.hessian(), problem.dim
+        blocks = [list(block) for block in np.array_split(rng.permutation(dim), min(3, dim))]
+        tops = [np.linalg.eigh(H[np.ix_(block, block)]) for block in blocks]
+        best = int(np.argmax([values[-1] for values, _ in tops]))
+        ray = np.zeros(dim)
+        ray[blocks[best]] = tops[best][1][:, -1]
+        written_out = ((L1(), float(np.diag(H).max()), np.eye(dim)[int(np.diag(H).argmax())]),
+                       (BlockSum(blocks), float(tops[best][0][-1]), ray))  # fmt: skip
+        for norm, expected, direction in written_out:
+            found = generalized_sharpness(problem, norm).value
+            shown = expected, found
+            if not abs(found / expected - 1) <= 1e-9:
+                failures.append(f"{norm}: sharpness {found:.12g}, written out {expected:.12g}")
+            for level, start in ((0.98, rng.standard_normal(dim)), (1.02, direction)):
+                run = simulate(problem, steepest_descent(norm, level * 2 / expected), start, 400,
+                               record=Record(at=[0, 400], what=("loss",)))  # fmt: skip
+                tried += 1
+                first, last = run.loss.values[0]
+                if not (last < first if level < 1 else last > 1e3 * first):
+                    failures.append(f"{norm}: at {level:g} times 2/S the loss goes from {first:.4g} to {last:.4g}")
+    return _check(name, failures, tried, "runs on both sides of the edge", shown=shown)
+
+
+def sharpness_estimator(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """The estimate is never above the exact value or an upper bound, and misses at most 0.1 % where that is known."""
+    failures, least, tried = [], np.inf, 0
+    for _ in range(cases):
+        problem = centred(source(rng))
+        for norm in norms_of(problem.dim):
+            guess = generalized_sharpness(problem, norm, method="estimate", seed=int(rng.integers(2**31)))
+            best = generalized_sharpness(problem, norm)
+            tried += 1
+            attained = guess.witness @ problem.hessian() @ guess.witness / norm.norm(guess.witness) ** 2
+            if not guess.value <= best.upper_bound * (1 + 1e-9) or not abs(attained / guess.value - 1) <= 1e-9:
+                failures.append(f"{norm}: estimate {guess.value:.12g}, bound {best.upper_bound:.12g}, {attained:.12g}")
+            if best.exact:
+                least = min(least, guess.value / best.value)
+                if not 0.999 <= guess.value / best.value <= 1 + 1e-9:
+                    failures.append(f"{norm}: estimate {guess.value:.9g}, exact {best.value:.9g} on {problem!r}")
+    return _check(name, failures, tried, f"least ratio to the exact value {least:.6f}", 1 - least)
+
+
+def sharpness_bounds(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """The bounds between norms on semidefinite Hessians, by the top eigenvalue and by the trace."""
+    failures, tried = [], 0
+    for _ in range(cases):
+        problem = centred(source(rng))
+        H, dim = problem.hessian(), problem.dim
+        top = float(problem.eigenvalues[-1])
+        found = {norm: generalized_sharpness(problem, norm) for norm in norms_of(dim)}
+        low = {type(norm): s.value for norm, s in found.items()}
+        high = {type(norm): s.upper_bound for norm, s in found.items()}
+        spectral = next(norm for norm in found if isinstance(norm, Spectral))
+        blocks = next(norm for norm in found if isinstance(norm, BlockMax)).blocks
+        rank = sum(min(shape) for shape in spectral.shapes)
+        pairs = {
+            "lambda_1 <= S_linf": (top, high[Linf]),
+            "S_linf <= d lambda_1": (low[Linf], dim * top),
+            "tr H <= S_linf": (np.trace(H), high[Linf]),
+            "S_linf <= sum |H_ij|": (low[Linf], np.abs(H).sum()),
+            "S_l3 <= d^(1/3) lambda_1": (low[Lp], dim ** (1 / 3) * top),
+            "lambda_1 <= S_l3": (top, high[Lp]),
+            "S_l1 <= lambda_1": (low[L1], top),
+            "S_spectral <= S_linf": (low[Spectral], high[Linf]),
+            "S_spectral <= r lambda_1": (low[Spectral], rank * top),
+            "lambda_1 <= S_spectral": (top, high[Spectral]),
+            "lambda_1 <= S_block_max": (top, high[BlockMax]),
+            "S_block_max <= B lambda_1": (low[BlockMax], len(blocks) * top),
+            "S_block_sum <= lambda_1": (low[BlockSum], top),
+            "lambda_1 <= B S_block_sum": (top, len(blocks) * high[BlockSum]),
+        }
+        tried += len(pairs)
+        failures += [f"{k} fails: {a:.9g} > {b:.9g}" for k, (a, b) in pairs.items() if not a <= b * (1 + 1e-9)]
+    return _check(name, failures, tried, "bounds between norms")
+
+
+def euclidean_sharpness_is_blind(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """Two Hessians with one spectrum: at one step size linf descent converges on the diagonal one and diverges on it.
+
+    The diagonal Hessian of the eigenvalues has S = tr H, the least that a Hessian with this spectrum can have.
+    """
+    failures, shown = [], (np.nan, np.nan)
+    for _ in range(cases):
+        turned = centred(source(rng))
+        plain = Quadratic(np.maximum(turned.eigenvalues, 0.0))
+        sharpness = generalized_sharpness(turned, Linf())
+        trace = float(plain.eigenvalues.sum())
+        shown = trace, sharpness.value
+        if not sharpness.value > 1.02 * trace:
+            continue  # nearly diagonal already: no step size in between
+        eta = 2 / np.sqrt(trace * sharpness.value)
+        ends = []
+        for problem, start in ((plain, rng.standard_normal(plain.dim)), (turned, sharpness.witness)):
+            run = simulate(problem, steepest_descent(Linf(), eta), start, 2000,
+                           record=Record(at=[0, 2000], what=("loss",)))  # fmt: skip
+            first, last = run.loss.values[0]
+            ends.append(last / first)
+        if not (ends[0] <= 1 and not ends[1] <= 1e3):
+            failures.append(f"eta = {eta:.6g}: losses end at {ends[0]:.3g} and {ends[1]:.3g} of their start")
+    return _check(name, failures, 2 * cases, "S of the eigenvalues as a diagonal, and of H", shown=shown)
+
+
+def descent_identities(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """The change of the loss and its telescoped sum are the identities in D, in every norm, normalised or not."""
+    failures, worst, tried = [], 0.0, 0
+    for case in range(cases):
+        problem = centred(source(rng))
+        toy = MatrixFactorization(rng.standard_normal((2, 3)), 2)
+        for current in (problem, toy):
+            for norm in norms_of(current.dim):
+                start = rng.standard_normal((4, current.dim))
+                scale = generalized_sharpness(current, norm, start[0], method="estimate", bound=False).value
+                method = (steepest_descent, normalized_steepest_descent)[case % 2](norm, 0.3 / max(scale, 1e-3))
+                run = simulate(current, method, start, 40)
+                found = (float(run.identity_residual[:, :-1].max()), float(run.telescoped_residual.max()))
+                tried += run.identity_residual.size
+                worst = max(worst, *found)
+                if not max(found) <= 1e-10:
+                    failures.append(f"{method!r} on {current!r}: residuals {found[0]:.3g} and {found[1]:.3g}")
+    return _check(name, failures, tried, "relative residuals of the identities", worst)
+
+
+def adapted_step_limits(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """Dai-Yang steps tend to 2/(h_1 + h_n), 1/D there iff h_1 >= 3 h_n; of Cauchy steps 1/a + 1/b = h_1 + h_n."""
+    failures, worst, shown, steps = [], 0.0, (np.nan, np.nan), 400
+    for case in range(4 * cases):
+        low = 10 ** rng.uniform(-2, 2)
+        high = low * (rng.uniform(1.9, 2.5) if case % 2 else rng.uniform(3.5, 6))  # others converge slowly
+        problem = Quadratic([low, 0.5 * (low + high), high])
+        center = 2 / (low + high)
+        start = rng.choice([-1, 1], 3) * rng.uniform(0.5, 2, 3)
+        limits = {"dai_yang": center, "half_dai_yang": center if high >= 3 * low else 0.5 / low, "cauchy": low + high}
+        for step, expected in limits.items():
+            run = simulate(problem, adaptive_descent(step), start, steps,
+                           record=Record(at=[steps - 2, steps - 1], what=("step_size",)))  # fmt: skip
+            last = run.step_size.values[0]
+            measured = float((1 / last).sum() if step == "cauchy" else last[1])
+            shown = expected, measured
+            worst = max(worst, abs(measured / expected - 1))
+            if not abs(measured / expected - 1) <= 1e-6:
+                failures.append(f"{step} on curvatures {low:.4g} to {high:.4g}: {measured:.9g}, not {expected:.9g}")
+    return _check(name, failures, 12 * cases, "late step sizes", worst, shown)
+
+
+def linf_on_ab_toy(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
+    """On (ab - 1)²/2 linf descent keeps a - b, converges below 2/(δ² + 4) and cycles above it, mean D = 2/eta.
+
+    Starts are near the minimum: the conservation holds while a and b are positive.
+    """
+    failures, steps, count = [], 6000, 8 * cases
+    delta = rng.uniform(0, 1.5, count)
+    b = rng.uniform(0.95, 1.05, count) * (np.sqrt(delta**2 + 4) - delta) / 2
+    level = np.where(np.arange(count) % 2, 1.03, 0.95)
+    eta = level * 2 / (delta**2 + 4)
+    record = Record(at=[0, 1, 10, 100, *range(steps - 3, steps + 1)],
+                    what=("w", "loss", "directional_smoothness", "dual_norm"))  # fmt: skip
+    toy = MatrixFactorization([[1.0]], 1)
+    run = simulate(toy, steepest_descent(Linf(), eta), np.stack([b + delta, b], axis=1), steps, record=record)
+    kept, loss = run.w.values[..., 0] - run.w.values[..., 1], run.loss.values[:, -1]
+    G, D = run.dual_norm.values[:, -3:-1], run.directional_smoothness.values[:, -3:-1]
+    above, weight = level > 1, G * G
+    error = np.abs((weight * D).sum(axis=1) / weight.sum(axis=1) * eta / 2 - 1)[above]
+    if not np.abs(kept - delta[:, None]).max() <= 1e-9:
+        failures.append(f"a - b moves by {np.abs(kept - delta[:, None]).max():.3g}")
+    if not loss[~above].max() <= 1e-20:
+        failures.append(f"loss {loss[~above].max():.3g} at 0.95 of the edge")
+    if not (loss[above].min() > 1e-8 and error.max() <= 1e-8):
+        failures.append(f"at 1.03 of the edge: loss {loss[above].min():.3g}, mean D off 2/eta by {error.max():.3g}")
+    shown = 2 / eta[-1], float((weight[-1] * D[-1]).sum() / weight[-1].sum())
+    return _check(name, failures, count, "G²-weighted mean of D on the 2-cycle", float(error.max()), shown)
+
+
+STEEPEST = {
+    "norms_below_edge": norms_below_edge,
+    "norms_above_edge": norms_above_edge,
+    "norms_coexistence": norms_coexistence,
+    "linf_freezing": linf_freezing,
+    "divergence_cone": divergence_cone,
+    "normalized_two_cycles": normalized_two_cycles,
+    "coordinate_descent_edge": coordinate_descent_edge,
+    "sharpness_estimator": sharpness_estimator,
+    "sharpness_bounds": sharpness_bounds,
+    "euclidean_sharpness_is_blind": euclidean_sharpness_is_blind,
+    "descent_identities": descent_identities,
+    "adapted_step_limits": adapted_step_limits,
+    "linf_on_ab_toy": linf_on_ab_toy,
+}
