@@ -11,12 +11,14 @@ LAYERS = [
     {"_rule"},
     {"rules", "symbolic"},
     {"formulas", "catalogue"},
-    {"problems", "data"},
+    {"problems", "data", "norms", "networks"},
+    {"curvature"},
     {"engine"},
     {"measure"},
     {"theory"},
+    {"adapters"},
     {"verification", "plot"},
-    {"_bias_variance", "_stochastic", "_runs", "_doctor", "cli"},
+    {"_bias_variance", "_stochastic", "_sharpness", "_runs", "_doctor", "cli"},
 ]
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 
