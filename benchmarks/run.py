@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import rivals
 from benchmarks.harness import Row, alternate, markdown, median, ratio
+from benchmarks.networks import networks
 from eossim import (
     LeastSquares,
     Quadratic,
@@ -288,6 +289,7 @@ CASES = {
     "risk": risk,
     "stochastic": stochastic,
     "steepest": steepest,
+    "networks": networks,
     "start_up": start_up,
     "memory": memory,
 }

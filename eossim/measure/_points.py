@@ -194,6 +194,8 @@ class MatrixFreePoint(Point):
         return np.asarray(self._problem.sample_hvp(self._w, each), dtype=np.float64)
 
     def full_products(self, vectors: np.ndarray) -> np.ndarray:
+        if hasattr(self._problem, "hvp"):  # one product for all samples, where the mean of n would be taken
+            return np.stack([np.asarray(self._problem.hvp(self._w, v), dtype=np.float64) for v in vectors])
         return np.stack([self.sample_products(v).mean(axis=0) for v in vectors])
 
 
