@@ -16,6 +16,7 @@ _HOME = {
     "Rule": "_rule",
     "rule": "_rule",
     "KernelRegression": "problems",
+    "MLP": "networks",
     "LeastSquares": "problems",
     "Quadratic": "problems",
     "QuadraticSum": "problems",

@@ -115,17 +115,25 @@ def _table(norms: list[Norm], found: list[GeneralizedSharpness], top: float) -> 
         [
             norm.name,
             f"{s.value:.8g}",
-            "exact" if s.exact else f">= ({100 * (s.upper_bound / s.value - 1):.2g} % to the bound)",
-            "" if s.exact else f"{s.upper_bound:.8g} ({s.bound_name})",
+            _bound(s),
             f"{2 / s.value:.6g}" if s.value > 0 else "inf",
-            f"{s.value / top:.4g}",
+            f"{s.value / top:.4g}" if top > 0 else "",
             f"{s.frank_wolfe:.6g}" if np.isfinite(s.frank_wolfe) else "",
             s.how,
         ]
         for norm, s in zip(norms, found, strict=True)
     ]
-    columns = ["norm", "sharpness S", "", "upper bound", "edge 2/S", "S/lambda_max", "Frank-Wolfe", "how"]
-    return "steepest descent in a norm is stable iff eta <= 2/S, whatever lambda_max is\n" + text_table(columns, rows)
+    columns = ["norm", "sharpness S", "at most", "edge 2/S", "S/lambda_max", "Frank-Wolfe", "how"]
+    return "steepest descent in a norm is stable below eta = 2/S, whatever lambda_max is\n" + text_table(columns, rows)
+
+
+def _bound(s: GeneralizedSharpness) -> str:
+    """Return the upper bound in words: an inexact value is a lower bound."""
+    if s.exact:
+        return "S, exact"
+    if not np.isfinite(s.upper_bound):
+        return "unknown"
+    return f"{s.upper_bound:.8g}, +{max(0.01, 100 * (s.upper_bound / s.value - 1)):.2g} % ({s.bound_name})"
 
 
 def _both_sides(problem: Quadratic, norms: list[Norm], found: list[GeneralizedSharpness], seed: int) -> str:

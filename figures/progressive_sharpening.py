@@ -1,22 +1,22 @@
-"""D and S against 2/eta while a factorised matrix is fitted: each norm's own sharpness rises to its own edge."""
+"""D and S against 2/eta while a small network is fitted: in each norm its own sharpness rises to its own edge."""
 
 from pathlib import Path
 
 import numpy as np
 
+from eossim.networks import MLP
 from eossim.norms import L2, Linf, Spectral
 from eossim.plot import progressive_sharpening, save
-from eossim.problems import MatrixFactorization
 
 if __name__ == "__main__":
-    rng = np.random.default_rng(0)
-    target = np.diag([4.0, 2.0, 1.0]) + 0.3 * rng.standard_normal((3, 3))
-    problem = MatrixFactorization(target, 3)
-    start = 0.1 * rng.standard_normal(problem.dim)
+    x = np.linspace(-1, 1, 20)
+    chebyshev = np.cos(6 * np.arccos(x))
+    network = MLP((1, 30, 20, 1), "tanh", "mse", x[:, None], chebyshev[:, None])
+    matrices = Spectral([shape if len(shape) == 2 else (*shape, 1) for shape in network.layers])
     runs = {
-        "ℓ$_2$: gradient descent": (L2(), 0.27),
-        "ℓ$_∞$ descent": (Linf(), 0.03),
-        "spectral descent": (Spectral(problem.layers), 0.06),
+        "ℓ$_2$: gradient descent": (L2(), 0.2),
+        "ℓ$_∞$ descent": (Linf(), 0.0015),
+        "spectral descent": (matrices, 0.045),
     }
-    figure, numbers = progressive_sharpening(problem, runs, start, 400)
+    figure, numbers = progressive_sharpening(network, runs, network.initial(0), 2000, every=25)
     save(figure, Path(__file__).with_suffix(""), numbers)

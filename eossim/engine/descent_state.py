@@ -215,8 +215,10 @@ class DescentState:
             for stop, point in enumerate(self.x[i]):
                 if np.isfinite(point).all():
                     starts = self.reading.witnesses.get(run)
-                    at = generalized_sharpness(self.reading.problem, self.norm, point, starts=starts)
-                    found[i, stop], self.reading.witnesses[run] = at.value, at.witness
+                    at = generalized_sharpness(self.reading.problem, self.norm, point, starts=starts, bound=False)
+                    found[i, stop] = at.value
+                    if np.isfinite(at.witness).all():
+                        self.reading.witnesses[run] = at.witness
         return found
 
     def identity_residual(self) -> np.ndarray:

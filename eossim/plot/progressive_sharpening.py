@@ -17,6 +17,10 @@ from .risk_parts import Numbers
 from .style import COLORS, new_figure
 
 
+#: Steps that D is averaged over: even, for it alternates at the edge.
+_WINDOW = 50
+
+
 def progressive_sharpening(
     problem: Any, runs: Mapping[str, tuple[Norm, float]], start: Any, steps: int, *, every: int = 5
 ) -> tuple[Figure, Numbers]:
@@ -45,10 +49,11 @@ def progressive_sharpening(
         for t in measured:
             found = generalized_sharpness(problem, norm, w[t], starts=last, bound=False, method="estimate")
             S[t], last = found.value, found.witness
-            euclidean[t] = generalized_sharpness(problem, L2(), w[t]).value
+            euclidean[t] = generalized_sharpness(problem, L2(), w[t], bound=False).value
         top.semilogy(loss, color=COLORS["gd"])
         top.set_title(title, fontsize=9)
-        below.plot(D / edge, color=COLORS["other"], linewidth=1, label="D: directional smoothness")
+        below.plot(D / edge, color=COLORS["other"], linewidth=0.3, alpha=0.4)
+        below.plot(_running_mean(D) / edge, color=COLORS["usam"], label=f"D, mean of {_WINDOW} steps")
         below.plot(measured, S[measured] / edge, color=COLORS["sam"], label="S: sharpness in the norm")
         if not isinstance(norm, L2):
             below.plot(measured, euclidean[measured] / edge, color=COLORS["muted"], linestyle=":", label="λ$_{max}$")
@@ -62,3 +67,11 @@ def progressive_sharpening(
     handles, labels = axes[1, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure, numbers
+
+
+def _running_mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the last `_WINDOW` values, nan before."""
+    total = np.cumsum(np.concatenate([np.zeros(_WINDOW), values]))
+    mean = (total[_WINDOW:] - total[:-_WINDOW]) / _WINDOW
+    mean[: _WINDOW - 1] = np.nan
+    return mean
