@@ -14,11 +14,12 @@ from ._check import existing_folder, positive_int, unknown
 from ._rule import Family
 from ._sharpness import norms_from
 from ._tables import text_table
+from .engine.adaptive import STEPS, AdaptiveDescent, adaptive_descent
 from .engine.record import Record
 from .engine.sampling import sgd
 from .engine.simulate import simulate
-from .engine.steepest import normalized_steepest_descent, steepest_descent
-from .measure import batch_sharpness, gradient_moments
+from .engine.steepest import SteepestDescent, normalized_steepest_descent, steepest_descent
+from .measure import batch_sharpness, generalized_sharpness, gradient_moments
 from .problems import Quadratic, Regression
 from .theory.mean_square import MeanSquare
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _ROWS = 12
 #: Methods that need a norm, by name.
 STEEPEST = {"steepest_descent": steepest_descent, "normalized_steepest_descent": normalized_steepest_descent}
+#: These, and gradient descent with adapted steps.
+DESCENTS = (*STEEPEST, *STEPS)
 
 
 def problem_from(data: str | None, spectrum: str | None) -> Quadratic:
@@ -109,22 +112,25 @@ def print_run(
     return _story(run, f"{member.name} on {problem!r}, {steps} steps", what, out)
 
 
-def print_steepest_run(
-    problem: Quadratic,
-    method: str,
-    norm: str | None,
-    values: dict[str, Any],
-    *,
-    shape: str | None,
-    blocks: int | None,
-    steps: int,
-    seed: int,
-    dtype: str,
-    out: Path | None,
-) -> str:
-    """Run steepest descent in a norm and return a table of the run with D, S and the edge; save it to `out`."""
-    if out is not None:
-        existing_folder(out)
+def check_name(method: str) -> None:
+    """Raise ValueError unless a method has this name."""
+    known = [*catalogue.entries(), "sgd", *DESCENTS]
+    if method not in known:
+        raise unknown("method", method, known)
+
+
+def descent(
+    problem: Quadratic, method: str, values: dict[str, Any], *, norm: str | None, shape: str | None, blocks: int | None
+) -> SteepestDescent | AdaptiveDescent:
+    """Return steepest descent in a norm, or gradient descent with adapted steps, by name.
+
+    Raises:
+        ValueError: for a missing or superfluous norm or parameter.
+    """
+    if method not in STEEPEST:
+        if (norm, shape, blocks) != (None, None, None):
+            raise ValueError(f"--norm, --shape and --blocks are for {' and '.join(STEEPEST)}, got them with {method}")
+        return adaptive_descent(method, **values)
     if norm is None:
         raise ValueError(f"{method} needs --norm, such as linf, l1, spectral")
     found = norms_from(norm, problem.dim, shape=shape, blocks=blocks)
@@ -133,15 +139,33 @@ def print_steepest_run(
     if set(values) != {"eta"}:
         wrong = sorted(set(values) - {"eta"})
         raise unknown(f"parameter of {method}", wrong[0], ["eta"]) if wrong else ValueError(f"{method} needs eta=...")
-    bound = STEEPEST[method](found[0], values["eta"])
-    what = ("loss", "dual_norm", "directional_smoothness", "generalized_sharpness", "edge", "identity_residual")
-    run = simulate(problem, bound, steps=steps, seed=seed, dtype=dtype, record=Record(what=(*what, "grad_norm")))
-    text = _story(run, f"{bound!r} on {problem!r}, {steps} steps", what, out)
-    return (
-        text
-        + "\nidentity_residual: of the exact change of the loss, -eta (1 - eta D/2) G^2 with the dual norm G"
-        * (method == "steepest_descent")
-    )
+    return STEEPEST[method](found[0], values["eta"])
+
+
+def print_descent(
+    problem: Quadratic,
+    method: SteepestDescent | AdaptiveDescent,
+    *,
+    steps: int,
+    seed: int,
+    dtype: str,
+    out: Path | None,
+) -> str:
+    """Run steepest descent in a norm or adapted steps and return a table of the run with D and the edge."""
+    if out is not None:
+        existing_folder(out)
+    adaptive = isinstance(method, AdaptiveDescent)
+    what = ("loss", "dual_norm", "step_size" if adaptive else "generalized_sharpness", "directional_smoothness", "edge")
+    record = Record(what=(*what, "identity_residual"))
+    run = simulate(problem, method, steps=steps, seed=seed, dtype=dtype, record=record)
+    lines = [_story(run, f"{method!r} on {problem!r}, {steps} steps", what, out)]
+    if isinstance(method, SteepestDescent):
+        S = generalized_sharpness(problem, method.norm)
+        known = "exact" if S.exact else f"a lower bound, at most {S.upper_bound:.6g} ({S.bound_name})"
+        lines.append(f"generalized_sharpness: {S.value:.8g}, {known}")
+    worst = float(np.nanmax(run.identity_residual.values))
+    lines.append(f"the change of the loss in D, relative to its largest term, is off by at most {worst:.1g}")
+    return "\n".join(lines)
 
 
 def _story(run: xr.Dataset, title: str, what: Sequence[str], out: Path | None) -> str:
@@ -156,15 +180,16 @@ def _story(run: xr.Dataset, title: str, what: Sequence[str], out: Path | None) -
         cells = "".join(f"{float(run[name][0, i]):{width}.6g}" for name, width in zip(what, widths, strict=True))
         lines.append(f"{int(run.step[i]):8d} {cells}")
     diverged = int(run.diverged_at[0])
-    first, last = (float(run.grad_norm[0, i]) for i in (0, -1))
+    measured, label = (run.grad_norm, "gradient norm") if "grad_norm" in run else (run.dual_norm, "dual gradient norm")
+    first, last = (float(measured[0, i]) for i in (0, -1))
     if diverged >= 0:
         lines.append(f"diverged: the iterate overflows at step {diverged}")
     elif min(first, last) > 0:
         lines.append(
-            f"gradient norm {'grew' if last > first else 'fell'} by a factor {max(last, first) / min(last, first):.3g}"
+            f"{label} {'grew' if last > first else 'fell'} by a factor {max(last, first) / min(last, first):.3g}"
         )
     else:
-        lines.append(f"gradient norm from {first:.3g} to {last:.3g}")
+        lines.append(f"{label} from {first:.3g} to {last:.3g}")
     if run.run.size > 1:
         lost = int((run.diverged_at >= 0).sum())
         lines.append(f"shown is the first of {run.run.size} runs, {lost} of which diverged; --out keeps all")

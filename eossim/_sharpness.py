@@ -40,7 +40,7 @@ def norms_from(names: str, dim: int, *, shape: str | None = None, blocks: int | 
     if blocks is not None:
         positive_int("--blocks", blocks)
     size = blocks or (matrix[1] if matrix else None)
-    asked = [name.strip() for name in names.split(",")]
+    asked = [name.strip().lower() for name in names.split(",")]
     if asked == ["all"]:
         missing = set() if matrix else set(_MATRICES)
         missing |= set() if size else {"block_sum", "block_max"}
@@ -80,7 +80,7 @@ def report(
         names: Norms (see `norms_from`).
         shape: Matrix of the parameters.
         blocks: Parameters in a block.
-        how: ``auto``, ``exact`` or ``estimate``.
+        how: A method of `generalized_sharpness`.
         check: Whether to run steepest descent on both sides of each edge.
         seed: Seed of random starts.
         out: Figure, or None.
@@ -94,6 +94,8 @@ def report(
     norms = norms_from(names, problem.dim, shape=shape, blocks=blocks)
     found = [generalized_sharpness(problem, norm, method=how, seed=seed) for norm in norms]
     top = float(problem.eigenvalues[-1])
+    if not top > 0:
+        raise ValueError(f"the Hessian of {loaded.name} is zero: every step size is stable in every norm")
     sections = [
         f"{loaded.name}: {problem.dim} parameters, loss |X w - y|^2 / (2 n); lambda_max {top:.6g}, "
         f"trace {problem.eigenvalues.sum():.6g}",
@@ -116,8 +118,8 @@ def _table(norms: list[Norm], found: list[GeneralizedSharpness], top: float) -> 
             norm.name,
             f"{s.value:.8g}",
             _bound(s),
-            f"{2 / s.value:.6g}" if s.value > 0 else "inf",
-            f"{s.value / top:.4g}" if top > 0 else "",
+            _edge(s),
+            f"{s.value / top:.4g}",
             f"{s.frank_wolfe:.6g}" if np.isfinite(s.frank_wolfe) else "",
             s.how,
         ]
@@ -125,6 +127,14 @@ def _table(norms: list[Norm], found: list[GeneralizedSharpness], top: float) -> 
     ]
     columns = ["norm", "sharpness S", "at most", "edge 2/S", "S/lambda_max", "Frank-Wolfe", "how"]
     return "steepest descent in a norm is stable below eta = 2/S, whatever lambda_max is\n" + text_table(columns, rows)
+
+
+def _edge(s: GeneralizedSharpness) -> str:
+    """Return 2/S; where S is known between bounds only, so is the edge."""
+    if not s.value > 0:
+        return "inf"
+    low = "" if s.exact else f"{2 / s.upper_bound:.6g} to "
+    return f"{low}{2 / s.value:.6g}"
 
 
 def _bound(s: GeneralizedSharpness) -> str:
@@ -147,9 +157,12 @@ def _both_sides(problem: Quadratic, norms: list[Norm], found: list[GeneralizedSh
         eta = _ABOVE * 2 / s.value
         run: Any = simulate(problem, steepest_descent(norm, eta), s.witness, 10, record=Record(at=[0, 10], what="loss"))
         growth = float((run.loss.values[0, 1] / run.loss.values[0, 0]) ** 0.05)
-        rows.append([norm.name, f"{below[1] / below[0]:.4g}", f"{eta * s.value - 1:.6f}", f"{growth:.6f}"])
-    columns = ["norm", f"loss after {steps} steps / at start", "growth a step, predicted", "stepped"]
+        as_predicted = below[1] < below[0] and abs(growth / (eta * s.value - 1) - 1) < 1e-4
+        rows.append([norm.name, f"{below[1] / below[0]:.4g}", f"{eta * s.value - 1:.6f}", f"{growth:.6f}",
+                     "as predicted" if as_predicted else "NOT AS PREDICTED"])  # fmt: skip
+    columns = ["norm", f"loss after {steps} steps / at start", "growth a step, predicted", "stepped", ""]
     return (
-        f"steepest descent at {_BELOW:g} of the edge of the upper bound from a random start, and at {_ABOVE:g} of the "
-        "edge on the ray of the witness\n" + text_table(columns, rows)
+        f"steepest descent below the edge ({_BELOW:g} of 2 / upper bound, from a random start: it must converge) and "
+        f"above it ({_ABOVE:g} of 2/S,\nalong the direction found: it must grow by eta S - 1 a step, so that the edge is "
+        "at most 2/S)\n" + text_table(columns, rows)
     )

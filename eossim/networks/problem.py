@@ -80,6 +80,15 @@ class Network:
         """Gradients of the losses of single samples, shape (n, dim) or (b, dim), at w of shape (dim,)."""
         return scaled(self._linear(w, batch)._pass.sample_gradients(), self._scale)
 
+    def weighted_grad(self, w: ArrayLike, weights: ArrayLike) -> np.ndarray:
+        """Gradient of Σ weightsᵢ ℓᵢ, shape (dim,), at w of shape (dim,); weights, of any sign, have shape (n,)."""
+        point, each = self._points("w", w), finite_array("weights", weights, shape=(self.n_samples,))
+        batch = self._gathered(np.arange(self.n_samples))
+        for k, (_, _, weight) in enumerate(batch.chunks):
+            part = batch.part(k)
+            weight[: part.stop - part.start] = each[part]
+        return self._gradient(Pass(self._net, scaled(point, self._scale), batch, 1))
+
     def sample_hvp(self, w: ArrayLike, vectors: ArrayLike, *, batch: ArrayLike | None = None) -> np.ndarray:
         """Hessians of the losses of single samples, each times a vector: shape (n, dim) or (b, dim).
 

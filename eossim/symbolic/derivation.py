@@ -87,7 +87,7 @@ class Derivation:
                 verdict = "proved" if step.holds() else "NOT PROVED"
                 lines.append(f"       {plain(step.left)}  =  {plain(step.right)}    [{verdict}]")
         lines += ["", "Claims:"] if self.claims else []
-        lines += [f"  {c.id}: {c.statement} ({c.domain_text})" for c in self.claims]
+        lines += [f"  {c.id}: {c.statement}{_on(c)}" for c in self.claims]
         return "\n".join(lines)
 
     def markdown(self) -> str:
@@ -95,7 +95,7 @@ class Derivation:
         lines = [f"## {self.title}", "", f"Model: {self.model}. Source: {self.reference}.", ""]
         for number, step in enumerate(self.steps, 1):
             lines.append(f"{number}. {step.text}" + (f": $${step.latex}$$" if step.latex else ""))
-        lines += ["", *(f"* **{c.id}**: {c.statement} ({c.domain_text})" for c in self.claims)]
+        lines += ["", *(f"* **{c.id}**: {c.statement}{_on(c)}" for c in self.claims)]
         return "\n".join(lines)
 
     def latex(self) -> str:
@@ -148,6 +148,11 @@ def is_zero(expression: sp.Expr) -> bool:
         if simplify(expression) == 0:
             return True
     return False
+
+
+def _on(claim: Claim) -> str:
+    """Return the domain of a claim in parentheses, if it has one."""
+    return f" ({claim.domain_text})" if claim.domain_text else ""
 
 
 def recorded() -> dict[str, dict[str, Any]]:

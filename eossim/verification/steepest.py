@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..curvature.bounds import upper_bound
 from ..curvature.generalized import GeneralizedSharpness, generalized_sharpness
+from ..curvature.operator import Operator
 from ..engine.adaptive import adaptive_descent
 from ..engine.record import Record
 from ..engine.simulate import simulate
@@ -65,10 +67,11 @@ def falls(problem: Quadratic, norm: Norm, sharpness: GeneralizedSharpness, rng: 
     eta = float(rng.uniform(0.3, 0.98)) * 2 / bound
     mu = max(0.0, float(problem.eigenvalues[0])) / squared_ratio(norm, problem.dim)
     rate = 1 - 2 * eta * mu * (1 - eta * bound / 2)
-    starts = rng.standard_normal((8, problem.dim))
+    starts = rng.standard_normal((32, problem.dim))
+    starts[8:] = norm.lmo(starts[8:])  # among these are maximisers, if there are few extreme points
     loss = simulate(problem, steepest_descent(norm, eta), starts, 100, record=Record(what=("loss",))).loss.values
     excess = loss[:, 1:] - rate * loss[:, :-1]
-    if np.all(excess <= 1e-12 * loss[:, :-1]):
+    if np.all(excess <= 1e-12 * loss[:, :-1] + 1e-26 * loss[:, :1]):  # the rounding of where a run has arrived
         return ""
     return f"{norm}: eta S/2 = {eta * bound / 2:.4f}, yet a step shrinks the loss by less than {rate:.6g}"
 
@@ -111,13 +114,16 @@ def norms_below_edge(name: str, source: Any, rng: np.random.Generator, cases: in
     for _ in range(cases):
         problem = centred(source(rng))
         for norm in norms_of(problem.dim):
-            tried += 8
+            tried += 32
             failures += [wrong] if (wrong := falls(problem, norm, generalized_sharpness(problem, norm), rng)) else []
     return _check(name, failures, tried, "every step at the proven rate")
 
 
 def norms_above_edge(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
-    """Above 2/S the ray of the maximiser diverges with the factor eta S - 1 a step."""
+    """Above 2/S the ray of the maximiser diverges with the factor eta S - 1 a step, and so does a start near it.
+
+    No direction of a thousand random extreme points has more curvature.
+    """
     failures, worst, tried, shown = [], 0.0, 0, (np.nan, np.nan)
     for _ in range(cases):
         problem = centred(source(rng))
@@ -128,6 +134,16 @@ def norms_above_edge(name: str, source: Any, rng: np.random.Generator, cases: in
             # a witness that is stationary up to its gap leaves its ray by that much
             if not abs(stepped / predicted - 1) <= 1e-9 + 10 * sharpness.gap / sharpness.value:
                 failures.append(f"{norm}: growth {predicted:.9g} predicted, {stepped:.9g} stepped")
+            near = sharpness.witness + 1e-3 * rng.standard_normal(problem.dim) / np.sqrt(problem.dim)
+            run = simulate(problem, steepest_descent(norm, 2 * _ABOVE / sharpness.value), near, 60,
+                           record=Record(at=[50, 60], what=("w",)))  # fmt: skip
+            size = norm.norm(run.w.values[0])
+            if not abs((size[1] / size[0]) ** 0.1 / predicted - 1) <= 1e-3:
+                failures.append(f"{norm}: a start near the ray grows by {(size[1] / size[0]) ** 0.1:.6g} a step")
+            corners = norm.lmo(rng.standard_normal((1000, problem.dim)))
+            most = np.einsum("si,ij,sj->s", corners, problem.hessian(), corners).max()
+            if not most <= sharpness.upper_bound * (1 + 1e-9) or (sharpness.exact and most > sharpness.value * (1 + 1e-9)):
+                failures.append(f"{norm}: a random direction has the curvature {most:.9g}, S = {sharpness.value:.9g}")
     return _check(name, failures, tried, "growth a step on the ray of the maximiser", worst, shown)
 
 
@@ -190,11 +206,12 @@ def linf_freezing(name: str, source: Any, rng: np.random.Generator, cases: int) 
 
 
 def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
-    """Near the ray of the maximiser runs above the edge close in on it, by |1 - eta s rho| / (eta s - 1) a step.
+    """About the ray of the maximiser deviations change by max |1 - eta s rho| / |eta s - 1| a step, above the edge and below.
 
-    rho are the eigenvalues of D LMO(Hd) H across the ray, from differences of the LMO.
+    rho are the eigenvalues of D LMO(Hd) H across the ray, from differences of the LMO. At eta s = 5/2 deviations shrink
+    and the run grows by eta s - 1; at 3/2 it shrinks by that, and deviations grow.
     """
-    failures, worst, tried, steps = [], 0.0, 0, 100
+    failures, worst, tried = [], 0.0, 0
     for _ in range(cases):
         root = rng.standard_normal((6, 6))
         H = root @ root.T
@@ -206,25 +223,35 @@ def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int
                 continue  # not a stationary point to linearise at
             h = 1e-6 * np.abs(H @ d).max()
             J = np.stack([(norm.lmo(H @ d + h * e) - norm.lmo(H @ d - h * e)) / (2 * h) for e in np.eye(6)], 1) @ H
-            rho = np.sort(np.linalg.eigvals(J).real)
-            level = 2.5  # eta s, above 2 / (1 + rho) whatever rho
-            predicted = np.max(np.abs((1 - level * rho[1:]) / (1 - level)))  # rho[0] = 0 is the ray itself
-            run = simulate(problem, steepest_descent(norm, level / s), d + 1e-4 * rng.standard_normal(6), steps,
-                           record=Record(every=1, what=("w",)))  # fmt: skip
-            size = norm.norm(run.w.values[0])
-            w = run.w.values[0] / size[:, None]
-            # the witness is on the ray to the root of its gap only: distances are from where the run ends
-            away = np.linalg.norm(w - np.sign(w @ w[-1])[:, None] * w[-1], axis=1)
-            growth, late = float(size[-1] / size[-2]), np.flatnonzero(away > 1e-12)[-1]
-            contraction = float((away[late] / away[1]) ** (1 / (late - 1)))
-            tried, worst = tried + 1, max(worst, abs(growth / (level - 1) - 1))
-            if not contraction <= predicted + 0.02 or abs(growth / (level - 1) - 1) > 1e-6:
-                failures.append(
-                    f"{norm}: closes in by {contraction:.4g} a step, predicted {predicted:.4g}; grows by {growth:.6g}"
-                )
+            rho = np.sort(np.linalg.eigvals(J).real)[1:]  # the first is 0, the ray itself
+            for level, steps, size in ((2.5, 100, 1e-4), (1.5, 14, 1e-7)):
+                predicted = float(np.max(np.abs((1 - level * rho) / (1 - level))))
+                start = _on_the_ray(problem, norm, d) + size * rng.standard_normal(6)
+                run = simulate(problem, steepest_descent(norm, level / s), start, steps,
+                               record=Record(every=1, what=("w",)))  # fmt: skip
+                length = norm.norm(run.w.values[0])
+                w = run.w.values[0] / length[:, None]
+                centre = w[-1] if level > 2 else start / norm.norm(start)
+                axis = _on_the_ray(problem, norm, d) if level < 2 else centre
+                away = np.linalg.norm(w - np.sign(w @ axis)[:, None] * axis, axis=1)
+                inside = np.flatnonzero((away > 1e-11) & (away < 1e-3))
+                first, last = inside[len(inside) // 2], inside[-1]
+                measured = float((away[last] / away[first]) ** (1 / max(1, last - first)))
+                growth, expected = float(length[1:] @ length[:-1] / (length[:-1] @ length[:-1])), abs(level - 1)
+                tried, worst = tried + 1, max(worst, abs(measured / predicted - 1))
+                if not abs(measured / predicted - 1) <= 0.05 or abs(growth / expected - 1) > 1e-3:
+                    failures.append(f"{norm}, eta s = {level:g}: deviations change by {measured:.4g} a step, predicted "
+                                    f"{predicted:.4g}; the run by {growth:.6g}")  # fmt: skip
     if not tried:
         failures.append("no stationary maximiser found")
-    return _check(name, failures, tried, "growth and contraction about the ray", worst)
+    return _check(name, failures, tried, "change of deviations from the ray, above and below the edge", worst)
+
+
+def _on_the_ray(problem: Quadratic, norm: Norm, d: np.ndarray) -> np.ndarray:
+    """Return the direction nearer to stationary: a witness is on its ray to the root of its gap only."""
+    for _ in range(60):
+        d = norm.lmo(problem.hessian() @ d)
+    return d
 
 
 def normalized_two_cycles(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -288,6 +315,8 @@ def sharpness_estimator(name: str, source: Any, rng: np.random.Generator, cases:
             best = generalized_sharpness(problem, norm)
             tried += 1
             attained = guess.witness @ problem.hessian() @ guess.witness / norm.norm(guess.witness) ** 2
+            if not guess.frank_wolfe <= guess.value * (1 + 1e-12):
+                failures.append(f"{norm}: Frank-Wolfe {guess.frank_wolfe:.12g} above the estimate {guess.value:.12g}")
             if not guess.value <= best.upper_bound * (1 + 1e-9) or not abs(attained / guess.value - 1) <= 1e-9:
                 failures.append(f"{norm}: estimate {guess.value:.12g}, bound {best.upper_bound:.12g}, {attained:.12g}")
             if best.exact:
@@ -306,7 +335,7 @@ def sharpness_bounds(name: str, source: Any, rng: np.random.Generator, cases: in
         top = float(problem.eigenvalues[-1])
         found = {norm: generalized_sharpness(problem, norm) for norm in norms_of(dim)}
         low = {type(norm): s.value for norm, s in found.items()}
-        high = {type(norm): s.upper_bound for norm, s in found.items()}
+        high = {type(norm): upper_bound(norm, Operator.of_matrix(H))[0] for norm in found}
         spectral = next(norm for norm in found if isinstance(norm, Spectral))
         blocks = next(norm for norm in found if isinstance(norm, BlockMax)).blocks
         rank = sum(min(shape) for shape in spectral.shapes)
@@ -326,6 +355,7 @@ def sharpness_bounds(name: str, source: Any, rng: np.random.Generator, cases: in
             "S_block_sum <= lambda_1": (low[BlockSum], top),
             "lambda_1 <= B S_block_sum": (top, len(blocks) * high[BlockSum]),
         }
+        pairs |= {f"S in {kind.__name__} <= its upper bound": (low[kind], high[kind]) for kind in low}
         tried += len(pairs)
         failures += [f"{k} fails: {a:.9g} > {b:.9g}" for k, (a, b) in pairs.items() if not a <= b * (1 + 1e-9)]
     return _check(name, failures, tried, "bounds between norms")
@@ -354,7 +384,8 @@ def euclidean_sharpness_is_blind(name: str, source: Any, rng: np.random.Generato
             ends.append(last / first)
         if not (ends[0] <= 1 and not ends[1] <= 1e3):
             failures.append(f"eta = {eta:.6g}: losses end at {ends[0]:.3g} and {ends[1]:.3g} of their start")
-    return _check(name, failures, 2 * cases, "S of the eigenvalues as a diagonal, and of H", shown=shown)
+    detail = f"one spectrum, S = {shown[0]:.4g} in its own axes and {shown[1]:.4g} turned"
+    return _check(name, failures, 2 * cases, detail)
 
 
 def descent_identities(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:

@@ -246,3 +246,14 @@ def test_bad_points_and_batches():
         one_hot([0.5], 3)
     with pytest.raises(ValueError, match=r"labels must be 0 to 2, got labels\[1\] = 3"):
         one_hot([0, 3], 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_weighted_gradients_are_sums_of_those_of_samples(dtype):
+    rng = np.random.default_rng(3)
+    problem = MLP((5, 20, 3), "gelu", "mse", rng.standard_normal((700, 5)), rng.standard_normal((700, 3)), dtype=dtype)
+    w, weights = problem.initial(), rng.standard_normal(700)
+    expected = weights @ problem.sample_gradients(w).astype(float)
+    np.testing.assert_allclose(problem.weighted_grad(w, weights), expected, atol=1e3 * np.finfo(dtype).eps)
+    with pytest.raises(ValueError, match="weights must have shape"):
+        problem.weighted_grad(w, weights[:-1])
