@@ -133,8 +133,8 @@ def _edge(s: GeneralizedSharpness) -> str:
     """Return 2/S; where S is known between bounds only, so is the edge."""
     if not s.value > 0:
         return "inf"
-    low = "" if s.exact else f"{2 / s.upper_bound:.6g} to "
-    return f"{low}{2 / s.value:.6g}"
+    low, high = (f"{2 / x:.6g}" for x in (s.value if s.exact else s.upper_bound, s.value))
+    return high if low == high else f"{low} to {high}"
 
 
 def _bound(s: GeneralizedSharpness) -> str:

@@ -59,11 +59,12 @@ def test_both_sides_of_the_edge_are_run():
     result = run("sharpness", "--data", "diabetes", "--norm", "linf,spectral", "--check")
     assert result.exit_code == 0, result.output
     for name in ("linf", "spectral[2x5]"):
-        table = result.output.split("steepest descent at")[1]
+        table = result.output.split("steepest descent below the edge")[1]
         words = row(table, name)
         assert float(words[1]) < 0.1
         assert float(words[2]) == 1.4
         assert float(words[3]) == pytest.approx(1.4, abs=2e-6)
+        assert words[4:] == ["as", "predicted"]
 
 
 def test_a_run_in_a_norm_shows_its_identity():
@@ -73,10 +74,33 @@ def test_a_run_in_a_norm_shows_its_identity():
     rows = [line.split() for line in result.output.splitlines() if re.match(r"\s+\d+ ", line)]
     values = np.array(rows, float)
     columns = dict(zip(head, values.T, strict=True))
-    assert np.all(columns["identity_residual"][:-1] <= 1e-12)
+    assert float(re.search(r"off by at most (\S+)", result.output)[1]) <= 1e-12
+    assert re.search(r"generalized_sharpness: [\d.]+, exact", result.output)
     np.testing.assert_allclose(columns["edge"], 2 / 4e-6)
     np.testing.assert_allclose(columns["generalized_sharpness"], np.abs(DIABETES).sum(), rtol=1e-5)
     assert np.all(np.diff(columns["loss"]) <= 0)
+
+
+def test_adapted_steps_have_names():
+    result = run("simulate", "--method", "dai_yang", "--spectrum", "10,4,1", "--steps", 500)
+    assert result.exit_code == 0, result.output
+    head = next(line for line in result.output.splitlines() if "step_size" in line).split()
+    last = [line for line in result.output.splitlines() if re.match(r"\s+500 ", line)][0].split()
+    assert float(last[head.index("step_size")]) == pytest.approx(2 / 11, rel=1e-5)  # R8 of the notes
+
+
+def test_a_bound_makes_an_interval_of_the_edge():
+    result = run("sharpness", "--data", "digits", "--norm", "spectral")
+    low, high = (float(x) for x in re.search(r"([\d.]+) to ([\d.]+)", result.output).groups())
+    value, bound = (float(x) for x in re.search(r"\] +([\d.]+) +([\d.]+),", result.output).groups())
+    assert (low, high) == (pytest.approx(2 / bound, rel=1e-5), pytest.approx(2 / value, rel=1e-5))
+
+
+def test_data_without_curvature_are_refused(tmp_path):
+    np.savez(tmp_path / "zero.npz", X=np.zeros((5, 3)), y=np.ones(5))
+    result = run("sharpness", "--data", tmp_path / "zero.npz")
+    assert result.exit_code == 2
+    assert "is zero" in result.output
 
 
 @pytest.mark.parametrize(
@@ -97,6 +121,12 @@ def test_a_run_in_a_norm_shows_its_identity():
         (("simulate", "--method", "steepest_descent", "--norm", "l1", "--spectrum", "2,1", "rho=1"), "rho"),
         (("simulate", "--method", "steepest_descent", "--norm", "l1", "--spectrum", "2,1", "eta=-1"), "eta"),
         (("simulate", "--method", "gd", "--norm", "l1", "--spectrum", "2,1", "eta=1"), "--norm, --shape and --blocks"),
+        (("simulate", "--method", "cauchy", "--norm", "l1", "--spectrum", "2,1"), "--norm, --shape and --blocks"),
+        (("simulate", "--method", "steepest_decsent", "--norm", "l1", "--spectrum", "2,1", "eta=1"), "steepest_descent"),
+        (
+            ("simulate", "--method", "steepest_descent", "--norm", "l1", "--spectrum", "2", "eta=1", "--sampling", "iid"),
+            "--sampling is for sgd",
+        ),
     ],
 )
 def test_wrong_input_is_named(arguments, message):
