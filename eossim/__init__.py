@@ -15,9 +15,11 @@ _HOME = {
     "Family": "_rule",
     "Rule": "_rule",
     "rule": "_rule",
-    "KernelRegression": "problems",
     "MLP": "networks",
+    "Function": "problems",
+    "KernelRegression": "problems",
     "LeastSquares": "problems",
+    "MatrixFactorization": "problems",
     "Quadratic": "problems",
     "QuadraticSum": "problems",
     "Record": "engine.record",
@@ -35,10 +37,11 @@ _HOME = {
     "edges": "theory",
     "preconditioned_sharpness": "theory",
     "spectral_radius": "theory",
+    "train": "training.train",
     "two_cycle_amplitude": "theory",
     "verify": "verification",
 }
-_MODULES = ("adapters", "data", "measure", "norms", "plot", "rules", "symbolic", "theory")
+_MODULES = ("adapters", "data", "measure", "norms", "plot", "problems", "rules", "symbolic", "theory", "training")
 
 __all__ = ["__version__", *_MODULES, *_HOME]
 

@@ -16,9 +16,11 @@ LAYERS = [
     {"engine"},
     {"measure"},
     {"theory"},
+    {"training"},
+    {"experiments"},
     {"adapters"},
     {"verification", "plot"},
-    {"_bias_variance", "_stochastic", "_sharpness", "_runs", "_doctor", "cli"},
+    {"_bias_variance", "_stochastic", "_sharpness", "_train", "_experiments", "_runs", "_doctor", "cli"},
 ]
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 

@@ -10,13 +10,13 @@ import torch
 
 from .._check import in_interval, positive_int
 from ..curvature.operator import Operator
+from ..curvature.top_eigenvalue import top_eigenvalue
 from ..measure.batches import number_of_batches
 from ..measure.estimate import Plan, look, mean_of_ratios
 from ..measure.factors import checked_batch_size
 from ..measure.measurement import Measurement
 from ..measure.point import Forms
 from ..theory import edge
-from .top_eigenvalue import top_eigenvalue
 from .torch_problem import TorchProblem, from_torch
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class TorchMonitor:
         operator = Operator(self.problem.dim, lambda v: _each(linear, v))
         warm = None if len(self._rows) % _COLD == 0 else self._top
         found = top_eigenvalue(operator, start=warm, seed=self._step)
-        self._top = found.vector
+        self._top = found.kept
         row |= {"sharpness": found.value, "sharpness_residual": found.residual, "hvps": found.products}
         if self._batch_size is not None:
             batch = batch_sharpness_by_batches(self.problem, w, self._batch_size, seed=self._step)

@@ -36,7 +36,7 @@ class Record:
     Args:
         every: Keep every so many steps (0 and the last one included). An even stride sees one side of a period-2
             oscillation only, and warns. Without `every` and `at`: all steps of a run of up to 2000, else some 500 pairs
-            of neighbouring steps, so that both sides of the oscillation are seen.
+            of neighbouring steps, so that both sides of the oscillation are seen (`train`: up to 400, else 200 pairs).
         at: Keep these steps, increasing, between 0 and the number of steps.
         what: Any of ``loss``; ``grad_norm``; ``w`` (the iterate); ``sharpness`` (largest eigenvalue of the Hessian, of
             the preconditioned one for a preconditioned rule); ``edge`` (of the rule, at the state); ``alignment``
@@ -44,12 +44,17 @@ class Record:
             the top eigenvector over the last step; nan at step 0). Nothing at all leaves ``diverged_at``. None takes
             the default of the method: loss and gradient norm of a rule.
 
-            Of steepest and adaptive descent, with G = ‖g‖* and the step of length s and signed directional smoothness
-            D that leaves the point, any of ``loss``; ``grad_norm`` (Euclidean); ``w``; ``dual_norm`` (G);
+            Of steepest and adaptive descent, with G = ‖g‖*, the length s of the step by definition, and the signed
+            directional smoothness D of the step that was taken (after the last point one more is taken), any of ``loss``; ``grad_norm`` (Euclidean); ``w``; ``dual_norm`` (G);
             ``directional_smoothness`` (D); ``edge`` (2/eta, normalised 2 G/eta); ``identity_residual`` (what is left
-            of ΔL = -s G + ½s² D, relative to the largest number that it is made of); ``step_size`` (of adaptive
+            of ΔL = -s G + ½s² D over the step that was taken, relative to the largest number that it is made of: at
+            most about 1e-13, 1e-6 in float32); ``step_size`` (of adaptive
             descent); ``sharpness`` (quadratics); ``generalized_sharpness`` (max {dᵀHd : ‖d‖ = 1}; a search at every
             recorded point unless the problem is quadratic). By default those that cost a product or two.
+
+            `train` keeps ``loss``, ``grad_norm`` and ``w``; what is dearer is tracked.
+        track: What `train` measures at the kept steps: names of trackers (`eossim.training.trackers`), such as
+            ``"sharpness"``, ``"edge"`` or ``"batch_sharpness"``. `simulate` has none.
 
     Raises:
         ValueError: for an unknown quantity, both `every` and `at`, or steps out of order.
@@ -58,10 +63,15 @@ class Record:
     every: int | None = None
     at: Sequence[int] | np.ndarray | None = None
     what: Sequence[str] | None = None
+    track: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.what, str):
             object.__setattr__(self, "what", (self.what,))
+        object.__setattr__(self, "track", (self.track,) if isinstance(self.track, str) else tuple(self.track))
+        for name in self.track:
+            if not isinstance(name, str):
+                raise TypeError(f"track must hold names of trackers, got {name!r}")
         known = tuple(dict.fromkeys(QUANTITIES + DESCENT_QUANTITIES))
         for name in self.what or ():
             if name not in known:
@@ -83,8 +93,14 @@ class Record:
             if np.any(np.diff(steps) <= 0) or steps[0] < 0:
                 raise ValueError(f"at must increase from 0 or later, got {list(self.at)!r:.80}")
 
-    def points(self, steps: int) -> np.ndarray:
-        """Return the steps to keep of a run of `steps`."""
+    def points(self, steps: int, *, all_up_to: int = _DENSE_UP_TO, pairs: int = _PAIRS) -> np.ndarray:
+        """Return the steps to keep of a run of `steps`.
+
+        Args:
+            steps: Number of steps.
+            all_up_to: Without `every` and `at`, shorter runs keep all steps,
+            pairs: and longer ones so many pairs of neighbouring steps.
+        """
         if self.at is not None:
             points = np.asarray(self.at, dtype=np.int64)
             if points[-1] > steps:
@@ -92,7 +108,20 @@ class Record:
             return points
         if self.every is not None:
             return np.unique(np.append(np.arange(0, steps + 1, self.every), steps))
-        if steps <= _DENSE_UP_TO:
+        if steps <= all_up_to:
             return np.arange(steps + 1)
-        starts = np.linspace(0, steps - 1, _PAIRS).astype(np.int64)
+        starts = np.linspace(0, steps - 1, pairs).astype(np.int64)
         return np.unique(np.concatenate([starts, starts + 1]))
+
+
+def checked_record(record: Record | None) -> Record:
+    """Return a record, the default for None.
+
+    Raises:
+        TypeError: for what is no record.
+    """
+    if record is None:
+        return Record()
+    if not isinstance(record, Record):
+        raise TypeError(f'record must be a Record, such as Record(what=("loss",)), got {record!r}')
+    return record

@@ -7,8 +7,6 @@ from torch import nn
 
 import eossim
 from eossim.adapters import TorchMonitor, from_torch
-from eossim.adapters.top_eigenvalue import top_eigenvalue
-from eossim.curvature.operator import Operator
 from eossim.measure import batch_sharpness
 
 MSE = nn.MSELoss()
@@ -137,31 +135,3 @@ def test_nothing_measured_is_an_empty_dataset():
 def test_settings_out_of_range(wrong, message):
     with pytest.raises(ValueError, match=message):
         TorchMonitor(network(), MSE, *samples(), **{"eta": 0.1, **wrong})
-
-
-def rotated(eigenvalues, seed=0):
-    Q = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(eigenvalues),) * 2))[0]
-    return (Q * eigenvalues) @ Q.T, Q
-
-
-@pytest.mark.parametrize("dim", [1, 5, 16, 17, 200])
-@pytest.mark.parametrize("shift", [-10.0, 0.0, 3.0])
-def test_top_eigenvalue_is_the_largest_algebraic_one(dim, shift):
-    lam = np.sort(np.random.default_rng(dim).standard_normal(dim)) + shift
-    H, _ = rotated(lam)
-    found = top_eigenvalue(Operator.of_matrix((H + H.T) / 2))
-    assert found.value == pytest.approx(lam[-1], abs=1e-6 * np.abs(lam).max())
-    assert np.linalg.norm(H @ found.vector - found.value * found.vector) == pytest.approx(found.residual, abs=1e-12)
-    assert found.residual <= 1e-3 * np.abs(lam).max()
-
-
-def test_a_warm_start_does_not_stay_on_a_branch_that_was_overtaken():
-    rest = np.random.default_rng(0).exponential(0.3, 298).clip(max=2)
-    for seed in range(20):
-        H, Q = rotated(np.array([10.0, 10.1, *rest]), seed)  # 10.1 has just overtaken 10
-        found = top_eigenvalue(Operator.of_matrix((H + H.T) / 2), start=Q[:, 0], seed=seed)
-        assert found.value == pytest.approx(10.1, rel=1e-6)
-
-
-def test_a_flat_loss_has_sharpness_zero():
-    assert top_eigenvalue(Operator.of_matrix(np.zeros((30, 30)))).value == 0
