@@ -3,6 +3,11 @@
 from .edges import edge_against_grad_norm, radius_panels, trajectories
 from .estimators import estimator_quality
 from .gni import gni_fresh_and_reshuffled
+from .network_gd_family import network_gd_family
+from .network_norms import network_models, network_norms
+from .network_regimes import network_regimes
+from .network_sam import network_sam
+from .network_stochastic import network_interventions, network_stochastic
 from .norm_balls import descent_in_norms
 from .progressive_sharpening import progressive_sharpening
 from .report import agreement, error_overview
@@ -15,6 +20,7 @@ from .sharpness_by_norm import sharpness_by_norm
 from .sharpness_counterexample import sharpness_counterexample
 from .stochastic_edges import edges_against_batch_size
 from .style import COLORS, new_figure, save
+from .training import training
 
 __all__ = [
     "COLORS",
@@ -28,6 +34,13 @@ __all__ = [
     "estimator_quality",
     "gni_fresh_and_reshuffled",
     "kernel_filters",
+    "network_gd_family",
+    "network_interventions",
+    "network_models",
+    "network_norms",
+    "network_regimes",
+    "network_sam",
+    "network_stochastic",
     "new_figure",
     "progressive_sharpening",
     "radius_panels",
@@ -35,6 +48,7 @@ __all__ = [
     "second_moment_portrait",
     "sharpness_by_norm",
     "sharpness_counterexample",
+    "training",
     "trajectories",
     "who_wins",
 ]

@@ -1,0 +1,68 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eossim.experiments.regime_detector import regimes
+
+
+def literal(L, S, threshold):
+    """The pseudo-code of the notes, line by line."""
+    T1, eps, K = 10, 0.02, 1e5
+    finite = all(loss <= K for loss in L)
+    t3 = next((t for t in range(T1 + 1, len(S)) if S[t] >= threshold), None)
+    end = len(S) if t3 is None else t3
+    tm = min(range(T1, end), key=lambda t: S[t])
+    t2 = next((t for t in range(tm + 1, end) if S[t] > (1 + eps) * S[tm]), None)
+    return t2, t3, finite and 0.97 <= np.median(S[-(len(S) // 4) :]) / threshold <= 1.06
+
+
+@given(
+    st.lists(st.floats(0.9, 1.1), min_size=16, max_size=60),
+    st.lists(st.floats(-0.1, 0.12), min_size=60, max_size=60),
+    st.floats(0.5, 2),
+)
+def test_as_the_notes_say(factors, drift, threshold):
+    S = np.array(factors) * np.exp(np.cumsum(drift[: len(factors)]))
+    found = regimes(np.ones(S.size), S, threshold)
+    assert (found.rise, found.edge, found.confirmed) == literal(np.ones(S.size), S, threshold)
+    assert found.diverged_at is None
+    spans = list(found.spans.values())
+    assert spans[0][0] == 0
+    assert spans[-1][1] == S.size
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+def test_all_four():
+    S = np.concatenate([np.full(11, 3.0), np.full(20, 0.5), np.linspace(0.5, 1, 30), np.ones(100)])
+    found = regimes(np.ones(S.size), S, 1.0)
+    rise = 31 + int(np.argmax(np.linspace(0.5, 1, 30) > 0.51))
+    assert found.spans == {"T1": (0, 11), "T2": (11, rise), "T3": (rise, 60), "T4": (60, 161)}
+    assert str(found) == "T1, T2, T3, T4"
+    assert found.confirmed
+
+
+def test_a_start_above_the_threshold_is_not_the_edge():
+    S = np.concatenate([np.full(11, 3.0), np.full(50, 0.5)])
+    assert regimes(np.ones(S.size), S, 1.0).edge is None
+
+
+@pytest.mark.parametrize("last", [np.nan, np.inf, 1e5 + 1])
+def test_divergence_at_the_last_step_counts(last):
+    L, S = np.append(np.ones(40), last), np.append(np.full(40, 1.0), np.nan)
+    found = regimes(L, S, 1.0)
+    assert found.diverged_at == 40
+    assert not found.confirmed
+    assert str(found) == "T1, T4, diverged"
+    assert regimes(np.append(np.ones(40), 1e5), np.ones(41), 1.0).diverged_at is None
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="one value per step"):
+        regimes(np.ones(20), np.ones(19), 1.0)
+    with pytest.raises(ValueError, match="beyond early=10, got 11 steps"):
+        regimes(np.ones(11), np.ones(11), 1.0)
+    with pytest.raises(ValueError, match="finite where the loss is"):
+        regimes(np.ones(20), np.append(np.ones(19), np.nan), 1.0)
