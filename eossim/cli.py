@@ -43,8 +43,8 @@ def _plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _parse(pairs: list[str] | None) -> dict[str, Any]:
-    """Return ``NAME=VALUE`` arguments as numbers and lists of numbers."""
+def _parse(pairs: list[str] | None, **options: float | None) -> dict[str, Any]:
+    """Return ``NAME=VALUE`` arguments as numbers and lists of numbers, with options of the same names if given."""
     values: dict[str, Any] = {}
     for pair in pairs or ():
         name, equals, text = pair.partition("=")
@@ -55,6 +55,11 @@ def _parse(pairs: list[str] | None) -> dict[str, Any]:
         if not equals or not numbers:
             raise ValueError(f"expected NAME=NUMBER or NAME=NUMBER,NUMBER,..., got {pair!r}")
         values[name] = numbers[0] if len(numbers) == 1 else numbers
+    for name, number in options.items():
+        if number is not None:
+            if name in values:
+                raise ValueError(f"--{name} and {name}=... are both given, {number:g} and {values[name]}")
+            values[name] = number
     return values
 
 
@@ -144,7 +149,9 @@ def derive(
 @_plain_errors
 def simulate(
     values: Values = None,
-    method: Annotated[str, typer.Option(help="Method, such as sam.")] = "gd",
+    method: Annotated[
+        str, typer.Option(help="Rule such as sam, sgd, steepest_descent, or an adapted step such as cauchy.")
+    ] = "gd",
     data: Annotated[
         str | None, typer.Option(help="Least squares on digits, diabetes or a file.npz with X and y.")
     ] = None,
@@ -168,34 +175,24 @@ def simulate(
         eossim simulate --method sam --spectrum 4,1 eta=0.1 rho=0.05
         eossim simulate --method steepest_descent --norm linf --data diabetes eta=1e-5
     """
-    from ._runs import STEEPEST, print_run, print_steepest_run, print_stochastic_run, problem_from
+    from . import _runs
 
-    problem = problem_from(data, spectrum)
-    if (norm, shape, blocks) != (None, None, None) and method not in STEEPEST:
-        raise ValueError(f"--norm, --shape and --blocks are for {' and '.join(STEEPEST)}, got them with {method}")
-    if method in STEEPEST:
-        text = print_steepest_run(
-            problem,
-            method,
-            norm,
-            _parse(values),
-            shape=shape,
-            blocks=blocks,
-            steps=steps,
-            seed=seed,
-            dtype=dtype,
-            out=out,
-        )
-        typer.echo(text)
-        return
+    problem = _runs.problem_from(data, spectrum)
     if method != "sgd" and sampling != "without_replacement":
         raise ValueError(f"--sampling is for sgd, got it with {method}")
+    if method in _runs.DESCENTS:
+        bound = _runs.descent(problem, method, _parse(values), norm=norm, shape=shape, blocks=blocks)
+        typer.echo(_runs.print_descent(problem, bound, steps=steps, seed=seed, dtype=dtype, out=out))
+        return
+    _runs.check_name(method)
+    if (norm, shape, blocks) != (None, None, None):
+        raise ValueError(f"--norm, --shape and --blocks are for {' and '.join(_runs.STEEPEST)}, got them with {method}")
     if method == "sgd" and dtype != "float64":
         raise ValueError(f"sgd runs in float64, got --dtype {dtype}")
     if method == "sgd":
-        typer.echo(print_stochastic_run(problem, _parse(values), sampling=sampling, steps=steps, seed=seed, out=out))
+        typer.echo(_runs.print_stochastic_run(problem, _parse(values), sampling=sampling, steps=steps, seed=seed, out=out))
         return
-    typer.echo(print_run(problem, method, _parse(values), steps=steps, seed=seed, dtype=dtype, out=out))
+    typer.echo(_runs.print_run(problem, method, _parse(values), steps=steps, seed=seed, dtype=dtype, out=out))
 
 
 @app.command()
@@ -222,12 +219,7 @@ def bias_variance(
     """
     from ._bias_variance import report
 
-    given = _parse(values)
-    for name, value in (("eta", eta), ("rho", rho)):
-        if value is not None:
-            if name in given:
-                raise ValueError(f"--{name} and {name}=... are both given, {value:g} and {given[name]}")
-            given[name] = value
+    given = _parse(values, eta=eta, rho=rho)
     names = [name.strip() for name in methods.split(",")]
     where = out or Path(f"bias_variance_{Path(data).stem}.png")
     typer.echo(
@@ -255,7 +247,7 @@ def sharpness(
     ] = "all",
     shape: Shape = None,
     blocks: Blocks = None,
-    how: Annotated[str, typer.Option(help="auto, exact or estimate.")] = "auto",
+    how: Annotated[str, typer.Option(help="auto, exact, estimate or frank_wolfe.")] = "auto",
     check: Annotated[bool, typer.Option("--check", help="Run steepest descent on both sides of each edge.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of random starts.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Figure (.png, .svg, .pdf).")] = None,
@@ -290,6 +282,81 @@ def stochastic(
     from ._stochastic import report
 
     typer.echo(report(data, batch_size, replacement=replacement, beta=beta, eta=eta, check=check, seed=seed, out=out))
+
+
+@app.command("train")
+@_plain_errors
+def train_network(
+    values: Values = None,
+    data: Annotated[str, typer.Option(help="digits, diabetes or a file.npz with X and y.")] = "digits",
+    sizes: Annotated[str, typer.Option(help="Units of every layer.")] = "64,32,32,10",
+    activation: Annotated[str, typer.Option(help="tanh, relu, gelu or identity.")] = "tanh",
+    loss: Annotated[str, typer.Option(help="mse (half the square, summed over outputs) or cross-entropy.")] = "mse",
+    method: Annotated[
+        str, typer.Option(help="A rule, sgd, adam, rmsprop, steepest_descent or normalized_steepest_descent.")
+    ] = "gd",
+    eta: Annotated[float | None, typer.Option(help="Step size.")] = None,
+    rho: Annotated[float | None, typer.Option(help="Perturbation of SAM.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Momentum.")] = None,
+    norm: Annotated[str | None, typer.Option(help="For steepest descent: linf, spectral, block_max, ...")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples in a batch (reshuffled); all by default.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Samples of the data set in use; all by default.")] = None,
+    gain: Annotated[float, typer.Option(help="Gain of the weights at the start.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="Number of steps.")] = 2000,
+    track: Annotated[
+        str | None, typer.Option(help="What to measure: sharpness, edge, batch_sharpness, alignment, ...")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of samples, weights and batches.")] = 0,
+    checkpoint: Annotated[Path | None, typer.Option(help="Keep the state of the run in this file.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Save the run to this netCDF file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Figure (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Train a network and print loss, sharpness and the edge of the method along the way.
+
+    Example: eossim train --data digits --samples 500 --method sam --eta 0.2 --rho 0.02 --steps 2000 --out sam.png
+    """
+    from ._train import report
+
+    given = _parse(values, eta=eta, rho=rho, beta=beta)
+    typer.echo(
+        report(
+            data,
+            sizes,
+            method,
+            given,
+            activation=activation,
+            loss=loss,
+            samples=samples,
+            gain=gain,
+            norm=norm,
+            batch_size=batch_size,
+            steps=steps,
+            track=track,
+            seed=seed,
+            checkpoint=checkpoint,
+            resume=resume,
+            save=save,
+            out=out,
+            progress=sys.stderr.isatty(),
+        )
+    )
+
+
+@app.command()
+@_plain_errors
+def experiment(
+    name: Annotated[str | None, typer.Argument(help="Experiment; without it, all are listed.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A short version.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Figure (.png, .svg, .pdf).")] = None,
+) -> None:
+    """Run an experiment on networks: predicted edge, measured late ratio, and the figure.
+
+    Example: eossim experiment sam_table --quick --out sam.png
+    """
+    from ._experiments import listed, report
+
+    typer.echo(listed() if name is None else report(name, quick=quick, out=out))
 
 
 @app.command()
