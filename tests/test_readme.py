@@ -21,9 +21,14 @@ def test_table_is_the_catalogue():
 
 
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+PAGES = sorted((readme.README.parent / "docs").glob("*.md"))
+EXAMPLES = [
+    *(("README", code) for code in BLOCKS),
+    *((page.stem, code) for page in PAGES for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.S)),
+]
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
+@pytest.mark.parametrize("code", [code for _, code in EXAMPLES], ids=[name for name, _ in EXAMPLES])
 def test_python_examples_run(code):
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
