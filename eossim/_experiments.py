@@ -9,15 +9,15 @@ from typing import Any
 from ._check import figure_path, unknown
 from ._tables import text_table
 
-#: Experiments by name, with the function of `eossim.plot` that draws them, if there is one.
+#: Experiments by name, with the function of `eossim.plot` that draws them.
 DRAWN_BY = {
     "gd_family": "network_gd_family",
     "sam_table": "network_sam",
     "norm_edges": "network_norms",
-    "taylor_swap": None,
+    "taylor_swap": "network_models",
     "stochastic_edge": "network_stochastic",
-    "catapult": None,
-    "noise_controls": None,
+    "catapult": "network_catapult",
+    "noise_controls": "network_noise",
     "regimes": "network_regimes",
 }
 
@@ -32,19 +32,16 @@ def report(name: str, *, quick: bool, out: Path | None) -> str:
     """Run an experiment and return its table; draw it to `out`.
 
     Raises:
-        ValueError: for an unknown experiment, or a figure of one that has none.
+        ValueError: for an unknown experiment, or a figure that cannot be written.
     """
     if name not in DRAWN_BY:
         raise unknown("experiment", name, DRAWN_BY)
-    drawn_by = DRAWN_BY[name]
     if out is not None:
         figure_path("--out", out)
-        if drawn_by is None:
-            raise ValueError(f"{name} has no figure: leave out --out")
     result = _module(name).run(quick=quick)
-    if out is None or drawn_by is None:
+    if out is None:
         return repr(result)
-    figure, _ = getattr(import_module(".plot", __package__), drawn_by)(result)
+    figure, _ = getattr(import_module(".plot", __package__), DRAWN_BY[name])(result)
     figure.savefig(out, dpi=160)
     return f"{result!r}\n\nfigure: {out}"
 

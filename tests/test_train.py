@@ -123,4 +123,4 @@ def test_experiments_are_listed_and_run(tmp_path):
     wrong = run("experiment", "regime")
     assert wrong.exit_code == 2
     assert 'did you mean "regimes"' in wrong.output
-    assert "has no figure" in run("experiment", "catapult", "--out", tmp_path / "g.png").output
+    assert "existing folder" in run("experiment", "catapult", "--out", tmp_path / "nowhere" / "g.png").output

@@ -7,7 +7,7 @@ from .network_gd_family import network_gd_family
 from .network_norms import network_models, network_norms
 from .network_regimes import network_regimes
 from .network_sam import network_sam
-from .network_stochastic import network_interventions, network_stochastic
+from .network_stochastic import network_catapult, network_noise, network_stochastic
 from .norm_balls import descent_in_norms
 from .progressive_sharpening import progressive_sharpening
 from .report import agreement, error_overview
@@ -34,9 +34,10 @@ __all__ = [
     "estimator_quality",
     "gni_fresh_and_reshuffled",
     "kernel_filters",
+    "network_catapult",
     "network_gd_family",
-    "network_interventions",
     "network_models",
+    "network_noise",
     "network_norms",
     "network_regimes",
     "network_sam",

@@ -44,7 +44,7 @@ def network_norms(result: Result) -> tuple[Figure, Numbers]:
         step, edge = _pairs(run.step.values), _pairs(run.edge.values)
         top.semilogy(step, _pairs(run.loss.values), color=COLORS["gd"], linewidth=1)
         title, _, eta = name.rpartition(" ")
-        top.set_title(f"{title.replace('normalised', 'norm.')}, η = {eta}", fontsize=8)
+        top.set_title(f"{title.replace('normalised', 'norm.')}, η={eta}", fontsize=7.5)
         top.tick_params(labelbottom=False)
         numbers |= {f"{name}: step": step, f"{name}: edge": edge, f"{name}: loss": _pairs(run.loss.values)}
         highest = 1.35

@@ -81,35 +81,47 @@ def network_stochastic(result: Result) -> tuple[Figure, Numbers]:
     return figure, numbers
 
 
-def network_interventions(changes: Result, controls: Result) -> tuple[Figure, Numbers]:
-    """Draw `experiments.catapult`, loss after changes of the step early and late, and `experiments.noise_controls`.
+def network_catapult(result: Result) -> tuple[Figure, Numbers]:
+    """Draw `experiments.catapult`: the loss over that at the change, after changes early and late.
 
     Returns:
-        The figure, and its numbers: a row per look at the loss of the branches.
+        The figure, and its numbers: a row per look at the loss in the first 500 steps.
     """
-    figure, axes = new_figure(1, 3, height=2.9, width=7.4)
+    steps = sorted(set(result.column("step")))
+    figure, axes = new_figure(1, len(steps), height=2.9, sharey=True, squeeze=False)
     numbers: Numbers = {}
-    steps = sorted(set(changes.column("step")))
-    window = 51
-    for axis, at, word in zip(axes, steps, ("early", "late"), strict=False):
-        for row in (row for row in changes.rows if row["step"] == at):
-            branch = changes.runs[f"{row['change']} at {at}"].isel(step=slice(None, window))
-            ratio = branch.loss.values / branch.loss.values[0]
+    for axis, at, word in zip(axes[0], steps, ("early", "late"), strict=True):
+        for row in (row for row in result.rows if row["step"] == at):
+            branch = result.runs[f"{row['change']} at {at}"]
+            branch = branch.sel(step=slice(None, at + 500))
             numbers[f"{row['change']} at {at}: loss"] = branch.loss.values
-            axis.semilogy(
-                branch.step - at, ratio, color=COLORS[_CHANGES[row["change"]]], label=row["change"], linewidth=1.1
-            )
-        axis.set_title(f"{word}: step {at}, BS = {changes.row(step=at)['BS_before']:.2f} · 2/η", fontsize=8.5)
-        axis.set(xlabel="steps after the change", ylim=(0.4, 60))
-    axes[0].set_ylabel("loss / loss at the change")
-    axes[0].legend(fontsize=7, frameon=False, loc="upper right", ncols=2)
-    last = axes[2]
-    for (name, run), color in zip(controls.runs.items(), _NOISES, strict=False):
-        target = controls.row(noise=name)["2/eta"]
-        last.plot(run.step / 1000, run.sharpness / target, color=COLORS[color], label=name, linewidth=1.1)
-    last.axhline(1, color=COLORS["edge"], linestyle="--", linewidth=1)
-    last.set(xlabel="thousand steps", ylim=(0, 1.75))
-    last.set_title("kinds of noise, as of b = 8", fontsize=8.5)
-    last.set_ylabel("λ$_{max}$(H) / (2/η)")
-    last.legend(fontsize=7, frameon=False, loc="upper left")
+            ratio = branch.loss.values / branch.loss.values[0]
+            color = COLORS[_CHANGES[row["change"]]]
+            axis.semilogy(branch.step - at, ratio, color=color, label=row["change"], linewidth=1.1)
+        axis.set_title(f"{word}: batch sharpness {result.row(step=at)['BS_before']:.2f} · 2/η", fontsize=9)
+        axis.set(xlabel=f"steps after the change at step {at}", ylim=(0.2, 100))
+    axes[0, 0].set_ylabel("loss / loss at the change")
+    axes[0, 0].legend(fontsize=7.5, frameon=False, loc="upper right", ncols=2)
+    return figure, numbers
+
+
+def network_noise(result: Result) -> tuple[Figure, Numbers]:
+    """Draw `experiments.noise_controls`: λ_max and batch sharpness over 2/eta for every kind of noise.
+
+    Returns:
+        The figure, and its numbers: a row per measured step.
+    """
+    figure, axes = new_figure(1, 2, height=2.9, sharey=True)
+    numbers: Numbers = {"step": next(iter(result.runs.values())).step.values.astype(float)}
+    panels = {"sharpness": "λ$_{max}$(H) / (2/η)", "batch_sharpness": "batch sharpness / (2/η)"}
+    for axis, (quantity, title) in zip(axes, panels.items(), strict=True):
+        for (name, run), color in zip(result.runs.items(), _NOISES, strict=False):
+            values = run[quantity].values / result.row(noise=name)["2/eta"]
+            numbers[f"{name}: {quantity} over edge"] = values
+            axis.plot(run.step / 1000, values, color=COLORS[color], label=name, linewidth=1.1)
+        axis.axhline(1, color=COLORS["edge"], linestyle="--", linewidth=1)
+        axis.set_xlabel("thousand steps")
+        axis.set_title(title, fontsize=9)
+    axes[0].set_ylim(0, None)
+    axes[0].legend(fontsize=7.5, frameon=False, loc="upper left")
     return figure, numbers

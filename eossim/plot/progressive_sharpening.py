@@ -16,7 +16,6 @@ from ..norms import L2, Norm
 from .risk_parts import Numbers
 from .style import COLORS, new_figure
 
-
 #: Steps that D is averaged over: even, for it alternates at the edge.
 _WINDOW = 50
 

@@ -50,5 +50,7 @@ def sharpness_by_norm(
             )  # fmt: skip
         axis.set_title(title, fontsize=9)
         axis.set_xlabel("S / λ$_{max}$   (edge: η = 2/S)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8, frameon=False
+    )
     return figure, numbers

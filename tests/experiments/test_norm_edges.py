@@ -2,21 +2,23 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from eossim.experiments import norm_edges, taylor_swap
+from eossim.experiments import norm_edges
 from eossim.experiments.digits import torch_normal, true_labels
 from eossim.experiments.norm_edges import NORMS
 from eossim.measure import directional_smoothness
 from eossim.plot import network_models, network_norms
 
+from .quick import quick
+
 
 @pytest.fixture(scope="module")
 def edges():
-    return norm_edges.run(quick=True)
+    return quick("norm_edges")
 
 
 @pytest.fixture(scope="module")
 def models():
-    return taylor_swap.run(quick=True)
+    return quick("taylor_swap")
 
 
 def test_the_start_is_that_of_the_notes():

@@ -5,25 +5,27 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from eossim import sgd
 from eossim.engine.record import Record
-from eossim.experiments import catapult, noise_controls, stochastic_edge
+from eossim.experiments import catapult, stochastic_edge
 from eossim.experiments.digits import random_labels
-from eossim.plot import network_interventions, network_stochastic
+from eossim.plot import network_catapult, network_noise, network_stochastic
 from eossim.training import train
+
+from .quick import quick
 
 
 @pytest.fixture(scope="module")
 def edges():
-    return stochastic_edge.run(quick=True)
+    return quick("stochastic_edge")
 
 
 @pytest.fixture(scope="module")
 def changes():
-    return catapult.run(quick=True)
+    return quick("catapult")
 
 
 @pytest.fixture(scope="module")
 def controls():
-    return noise_controls.run(quick=True)
+    return quick("noise_controls")
 
 
 # Section 1 of the notes: first weights, loss, ‖g‖², λ_max, gᵀHg/‖g‖², loss after ten steps with b = 8.
@@ -89,6 +91,6 @@ def test_figures(edges, changes, controls):
     run = edges.runs["b = 8, seed 0"]
     np.testing.assert_array_equal(numbers["b = 8: batch_sharpness"], run.batch_sharpness.values)
     assert np.isfinite(numbers["b = 8: sharpness"]).sum() == -(-run.sizes["step"] // stochastic_edge.EVERY)
-    figure, numbers = network_interventions(changes, controls)
-    assert isinstance(figure, Figure)
-    assert len({len(column) for column in numbers.values()}) == 1
+    for drawn, rows in ((network_catapult(changes), 51), (network_noise(controls), 4)):
+        assert isinstance(drawn[0], Figure)
+        assert {len(column) for column in drawn[1].values()} == {rows}
