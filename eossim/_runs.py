@@ -20,6 +20,7 @@ from .engine.sampling import sgd
 from .engine.simulate import simulate
 from .engine.steepest import SteepestDescent, normalized_steepest_descent, steepest_descent
 from .measure import batch_sharpness, generalized_sharpness, gradient_moments
+from .norms import Norm
 from .problems import Quadratic, Regression
 from .theory.mean_square import MeanSquare
 
@@ -136,10 +137,15 @@ def descent(
     found = norms_from(norm, problem.dim, shape=shape, blocks=blocks)
     if len(found) > 1:
         raise ValueError(f"--norm must be one norm, got {norm!r}")
+    return steepest(method, found[0], values)
+
+
+def steepest(method: str, norm: Norm, values: dict[str, Any]) -> SteepestDescent:
+    """Return steepest descent by name, with eta as its only parameter."""
     if set(values) != {"eta"}:
         wrong = sorted(set(values) - {"eta"})
-        raise unknown(f"parameter of {method}", wrong[0], ["eta"]) if wrong else ValueError(f"{method} needs eta=...")
-    return STEEPEST[method](found[0], values["eta"])
+        raise unknown(f"parameter of {method}", wrong[0], ["eta"]) if wrong else ValueError(f"{method} needs eta")
+    return STEEPEST[method](norm, values["eta"])
 
 
 def print_descent(

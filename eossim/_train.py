@@ -12,17 +12,16 @@ from . import catalogue
 from . import data as datasets
 from ._check import existing_folder, figure_path, positive_int, unknown
 from ._rule import Family
+from ._runs import STEEPEST, steepest
 from ._sharpness import norms_from
 from ._tables import text_table
 from .engine.record import Record
 from .engine.sampling import RULES, minibatch
-from .engine.steepest import normalized_steepest_descent, steepest_descent
 from .experiments.late import late_ratio, pairs
 from .networks import MLP, one_hot
 from .norms import Norm, Spectral
 from .training import adam, rmsprop, train
 
-STEEPEST = {"steepest_descent": steepest_descent, "normalized_steepest_descent": normalized_steepest_descent}
 MOMENTS = {"adam": adam, "rmsprop": rmsprop}
 _ROWS, _MEASURED = 12, 100
 
@@ -77,12 +76,9 @@ def method_of(name: str, values: dict[str, Any], problem: MLP, norm: str | None,
     if name in STEEPEST:
         if norm is None:
             raise ValueError(f"{name} needs --norm, such as linf, spectral, block_max")
-        if set(values) != {"eta"}:
-            wrong = sorted(set(values) - {"eta"})
-            raise unknown(f"parameter of {name}", wrong[0], ["eta"]) if wrong else ValueError(f"{name} needs --eta")
         if batch_size is not None:
             raise ValueError(f"{name} is for full batches: leave out --batch-size")
-        return STEEPEST[name](_norm(norm, problem), values["eta"])
+        return steepest(name, _norm(norm, problem), values)
     if norm is not None:
         raise ValueError(f"--norm is for {' and '.join(STEEPEST)}, got it with {name}")
     if name in MOMENTS:

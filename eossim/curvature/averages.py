@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial import legendre
 
-from .segment import Secant, Segment, gauss
+from .segment import Check, Segment, gauss
 
 #: Numbers of panels tried in turn until two agree.
-_PANELS = (2, 4, 8, 16, 32, 64)
+_PANELS = (2, 4, 8, 16, 32, 64, 128)
 #: Gauss-Legendre nodes on a panel, and the grid on it, from -1 to 1.
 _NODES, _GRID = 8, np.linspace(-1, 1, 17)
 _GOLDEN, _SHRINKS = (5**0.5 - 1) / 2, 40
@@ -19,8 +19,8 @@ def largest_average(segment: Segment, rtol: float, sign: int = 1) -> np.ndarray:
 
     [0, 1] is cut into panels, on each of which κ is the polynomial through its values at Gauss nodes; A_t is then
     known everywhere without cancellation, and its maximum is found on a grid and refined by golden section. The limit
-    t → 0 is κ(0). The number of panels doubles, up to 64, until two results agree and A_1 is the secant; it is
-    NaN where A_1 never is.
+    t → 0 is κ(0). The number of panels doubles, up to 128, until two results agree, A_1 is the secant and the mean with
+    weights 2(1 - s) is that of the losses; it is NaN where that does not come about.
 
     Args:
         segment: The segments.
@@ -29,17 +29,19 @@ def largest_average(segment: Segment, rtol: float, sign: int = 1) -> np.ndarray:
     """
     out = np.full(len(segment.start), np.nan)
     left, before = np.arange(len(out)), np.full(len(out), np.nan)
-    at_start, secant = sign * segment.curvature(0.0)[0], Secant.of(segment)
+    at_start, first = sign * segment.curvature(0.0)[0], segment.gradient(0.0)
+    secant, losses = Check.secant(segment, first), Check.losses(segment, first)
     for panels in _PANELS:
         part = segment.rows(left)
         samples = sign * _samples(part, panels)
         supremum, mean = _supremum(samples)
         value, size = np.maximum(supremum, at_start[left]), np.abs(samples).max(axis=(0, 1))
-        out[left] = sign * value
         agreed = np.abs(value - before) <= (rtol + 100 * np.finfo(float).eps) * size
-        explained = secant.explained(left, sign * mean, size)
-        out[left[~explained]] = np.nan
-        going = np.isfinite(value) & ~(agreed & explained)
+        agreed &= secant.explained(left, sign * mean, size)
+        if losses is not None:
+            agreed &= losses.explained(left, sign * _weighted(samples), size)
+        going = np.isfinite(value) & ~agreed
+        out[left] = np.where(going, np.nan, sign * value)
         left, before = left[going], value[going]
         if not left.size:
             break
@@ -49,6 +51,13 @@ def largest_average(segment: Segment, rtol: float, sign: int = 1) -> np.ndarray:
 def _samples(segment: Segment, panels: int) -> np.ndarray:
     """κ at the nodes of every panel, shape (nodes, panels, rows)."""
     return np.stack([[segment.curvature(float((p + s) / panels))[0] for p in range(panels)] for s in gauss(_NODES)[0]])
+
+
+def _weighted(samples: np.ndarray) -> np.ndarray:
+    """2∫(1 - s) κ(s) ds, shape (rows,)."""
+    s, weights = gauss(_NODES)
+    at = (np.arange(samples.shape[1]) + s[:, None]) / samples.shape[1]
+    return np.tensordot(2 * (1 - at) * weights[:, None] / samples.shape[1], samples, 2)
 
 
 def _supremum(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from ..norms.base import Norm
 from .exact.ball import Ball, Euclidean, Nuclear, Power, Spectral, independent, longest, shortest
+from .exact.found import Unsolved
 from .exact.matrix import TURNS_AND_REFLECTIONS
 from .exact.reduce import reduce
 from .exact.spectrum import DENSE, lanczos, one_thread
@@ -37,7 +38,8 @@ def upper_bound(norm: Norm, operator: Operator) -> tuple[float, str]:
       mixture with its partial transpose (2 x 2: if a multiple of the determinant is added); the smallest λ1 of these.
 
     Without the entries of H, or beyond 2000 coordinates, the largest eigenvalue comes from Lanczos iterations, with the
-    residual added; the name says so, as such a bound holds only if they found the right eigenvalue.
+    residual added; the name says so, as such a bound holds only if they found the right eigenvalue. There is none if
+    they did not converge.
 
     Args:
         norm: The norm ‖·‖.
@@ -56,7 +58,10 @@ def upper_bound(norm: Norm, operator: Operator) -> tuple[float, str]:
     if operator.matrix is not None and ball.size <= _MAX_DENSE:
         with one_thread():
             return min(_bounds(ball, reduced.hessian(operator.matrix)), key=lambda bound: bound[0])
-    pair = lanczos(reduced.product(operator), ball.size)
+    try:
+        pair = lanczos(reduced.product(operator), ball.size)
+    except Unsolved:
+        return np.inf, "none"
     if np.isnan(pair.value):
         return np.nan, "not finite"
     return _by_length(ball, pair.value + (pair.residual or 0.0)), "largest eigenvalue (Lanczos)"
@@ -70,7 +75,8 @@ def _by_length(ball: Ball, top: float) -> float:
 
 def _bounds(ball: Ball, H: np.ndarray) -> Iterator[tuple[float, str]]:
     """Yield bounds of dᵀHd over the sphere; those after the first one are bounds over the ball as well."""
-    top = float(np.linalg.eigvalsh(H)[-1])
+    values = np.linalg.eigvalsh(H)
+    top = float(values[-1] + len(H) * np.finfo(float).eps * np.abs(values).max())
     yield _by_length(ball, top), "largest eigenvalue"
     if top <= 0 or isinstance(ball, Euclidean):
         return
@@ -98,8 +104,9 @@ def _by_parts(ball: Power, H: np.ndarray) -> float:
         return np.inf
     else:
         C = _pairs(ball, H)
-    if is_semidefinite(H):
-        root = np.sqrt(np.diag(C))
+    if is_semidefinite(H):  # so is H + δI, with the same couplings of different parts
+        lengths = [1.0 if ball.euclidean else longest(part) or np.inf for part in ball.parts]
+        root = np.sqrt(np.diag(C) + _violation(H) * np.array(lengths))
         C = np.minimum(C, np.outer(root, root))
     if ball.p == 1:
         return float(C.max())
@@ -125,6 +132,11 @@ def _pairs(ball: Power, H: np.ndarray) -> np.ndarray:
     return C
 
 
+def _violation(H: np.ndarray) -> float:
+    """Return δ such that H + δI is positive semidefinite if H is so up to rounding."""
+    return 20 * len(H) * np.finfo(float).eps * float(np.abs(H).max())
+
+
 def _partial_transpose(ball: Nuclear, H: np.ndarray) -> float:
     if len(H) > DENSE:
         return np.inf
@@ -137,7 +149,8 @@ def _partial_transpose(ball: Nuclear, H: np.ndarray) -> float:
     def top(t: float) -> float:
         return float(np.linalg.eigvalsh(H + t * change)[-1])
 
-    return float(minimize_scalar(top, bounds=ends, method="bounded", options={"xatol": 1e-12}).fun)
+    found = minimize_scalar(top, bounds=ends, method="bounded", options={"xatol": 1e-12})
+    return float(found.fun) + _violation(H)
 
 
 def _semidefinite(ball: Spectral | Power, H: np.ndarray) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._check import choice, in_interval, positive_int, real_array
-from ..norms import L2, Norm
+from ..norms import L2, Norm, as_norm
 from .averages import largest_average
 from .segment import Segment, signed_by_gradients, signed_by_products
 
@@ -23,7 +23,7 @@ def directional_smoothness(
     y: ArrayLike,
     *,
     kind: str = "signed",
-    norm: Norm | None = None,
+    norm: Norm | str | None = None,
     nodes: int | None = None,
     rtol: float = 1e-8,
 ) -> Any:
@@ -44,20 +44,26 @@ def directional_smoothness(
     Always signed <= pathwise <= max κ; for convex f, 0 <= signed <= 2 secant <= pointwise. On a quadratic all but
     pointwise and optimal are the Rayleigh quotient. All scale with f, and with 1/α² if the norm is multiplied by α.
 
-    Losses are never subtracted from each other: near convergence that makes D equal 2/eta, an edge of stability that is
-    not there (see `loss_based_smoothness`). D is an integral of κ by Gauss-Legendre rules, relative to which its error
-    is at most `rtol`. Without ``hvp`` it is one of gradients, with a rounding error of about eps/‖Δ‖ times the dual
-    norm of the terms that the gradient is summed from; secant and pointwise have that error too. So it is where κ
-    misses more than a thousandth of the change of the gradient, as at the kinks of a ReLU network; in steps below
-    about 1e-7 ‖x‖ rounding hides these. What does not converge is NaN.
+    Losses do not give D: near convergence their difference makes it equal 2/eta, an edge of stability that is not there
+    (see `loss_based_smoothness`). D is an integral of κ by Gauss-Legendre rules, refined until two of them
+    differ by `rtol` relative to the mean size of κ. Without ``hvp`` it is one of gradients, with a rounding error of
+    about eps/‖Δ‖ times the dual norm of the terms that the gradient is summed from; secant and pointwise have that
+    error too. So it is where κ misses more than a thousandth of the change of the gradient, as at the kinks of a ReLU
+    network; in steps below about 1e-7 ‖x‖ rounding hides these. In steps of more than about 5e-4 ‖x‖ losses that are
+    large against their rounding serve as a check: where an integral misses them by more than a thousandth, D is theirs
+    if they are exact to `rtol`, else NaN.
+
+    So narrow features of κ between the nodes can be missed: always where they are worth less than a thousandth of D
+    and of the mean of κ, and where checks are blind. What does not converge is NaN: kinks and jumps of κ make pathwise
+    and strong_convexity NaN.
 
     Args:
-        problem: Anything with ``dim`` and ``grad(w)``, both batched over leading axes. ``hvp(w, v)`` is used by the
-            integrals if there is one, and needed for pathwise, strong_convexity and rayleigh.
+        problem: Anything with ``dim`` and ``grad(w)``, batched over leading axes. ``hvp(w, v)`` is used by the
+            integrals if there is one, and needed for pathwise, strong_convexity and rayleigh; ``loss(w)`` is a check.
         x: Start of the step, shape (..., dim).
         y: Its end, shape (..., dim); leading axes broadcast.
         kind: One of the above.
-        norm: A norm of `eossim.norms`; Euclidean by default.
+        norm: A norm of `eossim.norms`, or the name of one: ``"linf"``, ``"lp:3"``; Euclidean by default.
         nodes: Use a Gauss-Legendre rule with as many nodes, exact for polynomials f of degree 2 nodes, instead of more
             and more. For signed and optimal.
         rtol: When to stop adding nodes or, for pathwise and strong_convexity, panels: two results agree to this,
@@ -77,10 +83,13 @@ def directional_smoothness(
         >>> directional_smoothness(Quadratic([10.0, 4.0, 1.0]), [1.0, 1.0, 1.0], [0.0, 0.6, 0.9])
     """
     choice("kind", kind, KINDS)
+    if not (hasattr(problem, "dim") and hasattr(problem, "grad")):
+        raise TypeError(f"problem must have dim and grad(w), got {problem!r}: wrap a Hessian H as eossim.Quadratic(H)")
     if kind in _NEED_HVP and not hasattr(problem, "hvp"):
         raise TypeError(f"kind {kind!r} needs a problem with hvp(w, v), got {problem!r}; signed and secant do without")
     if nodes is not None and kind not in _INTEGRALS:
         raise ValueError(f"nodes is for the kinds {' and '.join(map(repr, _INTEGRALS))}, got kind {kind!r}")
+    measure = _norm(problem, norm)
     start, end = _points(problem, "x", x), _points(problem, "y", y)
     try:
         start, end = np.broadcast_arrays(start, end)
@@ -91,11 +100,11 @@ def directional_smoothness(
     with np.errstate(all="ignore"):
         step = end - start
         if kind in _INTEGRALS:
-            value = signed_smoothness(problem, start, step, norm, nodes=nodes, rtol=rtol)
+            value = signed_smoothness(problem, start, step, measure, nodes=nodes, rtol=rtol)
             value = np.abs(value) if kind == "optimal" else value
         else:
-            segment = _segment(problem, start, step, _norm(problem, norm))
-            value = _of_kind(kind, segment, _norm(problem, norm), _tolerance(rtol)).reshape(step.shape[:-1])
+            segment = _segment(problem, start, step, measure)
+            value = _of_kind(kind, segment, measure, _tolerance(rtol)).reshape(step.shape[:-1])
     return float(value) if value.ndim == 0 else value
 
 
@@ -152,13 +161,8 @@ def _segment(problem: Any, start: np.ndarray, step: np.ndarray, norm: Norm) -> S
     return Segment(problem, rows, steps, steps / length[:, None], length)
 
 
-def _norm(problem: Any, norm: Norm | None) -> Norm:
-    if norm is None:
-        return L2()
-    if not isinstance(norm, Norm):
-        raise TypeError(f"norm must be a norm of eossim.norms, such as L2(), got {norm!r}")
-    norm.check_dim(problem.dim)
-    return norm
+def _norm(problem: Any, norm: Norm | str | None) -> Norm:
+    return L2() if norm is None else as_norm(norm, problem.dim)
 
 
 def _tolerance(rtol: float) -> float:

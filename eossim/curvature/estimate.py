@@ -16,11 +16,13 @@ from .operator import Operator
 
 __all__ = ["Estimate", "estimate", "frank_wolfe"]
 
-#: Steps with a matrix: of each start. Without one, where products are the cost: of each start, of the best two of
-#: them, and of the best one.
+#: Steps with a matrix: of each start that was asked for. Without one, where products are the cost: of each start, of
+#: the best two of them, and of the best one.
 _STEPS, _FEW, _MORE, _LAST = 200, 10, 25, 60
 #: With a matrix: random starts beyond those asked for, at most that many and that much work, and the kicks after them.
-_EXTRA, _WORK, _KICKS, _ROUNDS = 100, 2e7, 24, 4
+_EXTRA, _WORK, _KICKS, _ROUNDS = 200, 2e7, 24, 4
+#: Steps of all these, how many of them go on to as many as the others, and steps of the best one of all.
+_FIRST, _BEST, _FINAL = 15, 8, 1000
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ def _with_matrix(
 
 def _joined(climbers: Climbers, operator: Operator, norm: Norm, starts: np.ndarray) -> Climbers:
     """Return climbers with those from more starts after them."""
-    more = Climbers.at(operator, norm, starts).climb(operator, norm, _STEPS)
-    return climbers.joined(more)
+    more = Climbers.at(operator, norm, starts).climb(operator, norm, _FIRST)
+    return climbers.joined(more.climb(operator, norm, _STEPS, more.top(_BEST)))
 
 
 def _kicked(operator: Operator, norm: Norm, found: Climbers, rng: np.random.Generator) -> Climbers:
@@ -130,4 +132,4 @@ def _kicked(operator: Operator, norm: Norm, found: Climbers, rng: np.random.Gene
         found = _joined(found, operator, norm, np.concatenate([near + noise, norm.lmo(best)]))
         if found.values.max() <= before * (1 + 1e-9):
             break
-    return found
+    return found.climb(operator, norm, _FINAL, found.top(1))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import catalogue
 from .._check import choice, finite_array, positive_int
-from ..norms import Norm, from_name
-from ..norms.base import require_norm
+from ..norms import Norm, as_norm
 from .bounds import upper_bound
 from .estimate import estimate
 from .exact import exact_sharpness
@@ -18,8 +18,6 @@ from .operator import Operator
 
 METHODS = ("auto", "exact", "estimate", "frank_wolfe")
 
-#: Coordinates up to which the entries of a Hessian given by products are computed: fewer products than an estimate.
-_ENTRIES = 64
 #: Relative distance of a value to its upper bound that is taken for rounding.
 _ROUNDING = 1e-10
 
@@ -32,7 +30,7 @@ class GeneralizedSharpness:
         value: Largest dᵀHd/‖d‖² that was attained: a certified lower bound of S, and S itself up to rounding if
             `exact`. NaN if the Hessian is not finite.
         witness: d with ‖d‖ = 1 that attains it, shape (dim,).
-        gap: ‖H d‖* - value at the witness, at least 0: how far it is from stationary. A maximiser has 0, unless S < 0.
+        gap: The stationarity gap ‖H d‖* - value at the witness, at least 0. A maximiser has 0, unless S < 0.
         upper_bound: A certified upper bound of S; the value if `exact`, infinite if there is none.
         bound_name: Its name; "exact" or "none".
         exact: Whether the value is S.
@@ -57,15 +55,28 @@ class GeneralizedSharpness:
     def __float__(self) -> float:
         return self.value
 
+    @property
+    def edge(self) -> float:
+        """The step size eta = 2/S at which steepest descent is at its edge; infinite if the value is not positive.
+
+        It is the edge S = 2/eta of the catalogue, which is its own inverse.
+        """
+        if not self.value > 0:
+            return float("nan") if np.isnan(self.value) else float("inf")
+        return float(catalogue.entries()["gd"].numpy(eta=self.value))
+
     def __repr__(self) -> str:
         if np.isnan(self.value):
             return f"GeneralizedSharpness(nan; {self.how})"
         words = [f"{self.value:.8g}, exact" if self.exact else f"at least {self.value:.8g}"]
-        if not self.exact and np.isfinite(self.upper_bound):
-            words.append(f"at most {self.upper_bound:.8g} ({self.bound_name})")
+        if not self.exact:
+            known = np.isfinite(self.upper_bound)
+            words.append(f"at most {self.upper_bound:.8g} ({self.bound_name})" if known else "no upper bound known")
         words.append(self.how)
         if not self.exact:
-            words.append(f"gap {self.gap:.2g}, spread {100 * self.spread:.2g} %")
+            words.append(f"stationarity gap {self.gap:.2g}")
+            if np.isfinite(self.spread):
+                words[-1] += f", spread {100 * self.spread:.2g} %"
         if np.isfinite(self.frank_wolfe):
             words.append(f"Frank-Wolfe {self.frank_wolfe:.8g}")
         words.append(f"{self.products} product{'s' * (self.products != 1)}")
@@ -94,9 +105,9 @@ def generalized_sharpness(
 
     * ``"auto"``: exact where an exact method fits (see `exact_sharpness`), else the search.
     * ``"exact"``: exact, or an error that says what to do instead.
-    * ``"estimate"``: the search. With a matrix (or at most 64 coordinates) it runs the published Frank–Wolfe from
-      Gaussian starts, an ascent from there and from many more starts, and a local search or kicks. Without one it is
-      the ascent alone: at most 11 products a start and 111 besides, 166 by default.
+    * ``"estimate"``: the search. With a matrix, or a function of at most 256 coordinates whose entries are computed, it
+      runs the published Frank–Wolfe from Gaussian starts, an ascent from there and from many more starts, and a local
+      search or kicks. Without one it is the ascent alone: at most 11 products a start and 111 besides, 166 by default.
     * ``"frank_wolfe"``: the search, which starts with the published Frank–Wolfe in any case: restarts (iterations + 1)
       products more, 255 by default.
 
@@ -117,8 +128,9 @@ def generalized_sharpness(
 
     Raises:
         TypeError: If an argument has a wrong type.
-        ValueError: If an argument is out of its domain, the norm is for vectors of another length, a start is zero or
-            not finite, or no exact method fits and one is demanded.
+        ValueError: If an argument is out of its domain, the norm is for vectors of another length or answers in wrong
+            shapes, a start is zero or not finite, a function is not linear and symmetric, a Hessian that was said to be
+            semidefinite is not, or no exact method fits and one is demanded.
 
     Source: arXiv:2603.05002 (definition, Frank–Wolfe); the search derived.
 
@@ -131,14 +143,12 @@ def generalized_sharpness(
     positive_int("iterations", iterations)
     positive_int("seed", seed, minimum=0)
     given = source if isinstance(source, Operator) else Operator.of(source, w, dim=dim, semidefinite=semidefinite)
-    before = given.products
-    norm = from_name(norm, given.dim) if isinstance(norm, str) else require_norm("norm", norm)
-    norm.check_dim(given.dim)
+    before = given.products if given is source else 0
+    norm = as_norm(norm, given.dim)
     rows = _starts(norm, given.dim, starts)
     if not restarts and not len(rows):
         raise ValueError("restarts must be at least 1 without starts, got 0")
-    operator = _with_entries(given) if given.matrix is None and given.dim <= _ENTRIES else given
-
+    scale, operator = _moderate(given.with_entries())
     found = exact_sharpness(norm, operator, demanded=method == "exact") if method in ("auto", "exact") else None
     if found is not None:
         witness, how, numbers = found.witness, found.how, {}
@@ -158,11 +168,26 @@ def generalized_sharpness(
     top, bound_name = (value, "exact") if found is not None else (np.inf, "none")
     if found is None and bound and np.isfinite(value):
         top, bound_name = upper_bound(norm, operator)
+    given.check_semidefinite()
+    if top - value < -_ROUNDING * abs(value):  # a contradiction: it proves nothing
+        top, bound_name = np.inf, "none"
     exact = found is not None and bool(np.isfinite(value))
     if found is None and np.isfinite(top) and top - value <= _ROUNDING * abs(top):
         exact, top, how = True, value, f"{how}, equal to its upper bound ({bound_name})"
     products = given.products - before
+    if "frank_wolfe" in numbers:
+        numbers["frank_wolfe"] *= scale
+    value, gap, top = scale * value, scale * gap, scale * top
     return GeneralizedSharpness(value, witness, gap, top, bound_name, exact, how, products=products, **numbers)
+
+
+def _moderate(operator: Operator) -> tuple[float, Operator]:
+    """Return a power of two and H divided by it: squares and inverses of entries of any size must be finite."""
+    largest = 0.0 if operator.matrix is None else float(np.abs(operator.matrix).max())
+    if operator.matrix is None or largest == 0 or 1e-100 < largest < 1e100:
+        return 1.0, operator
+    scale = 2.0 ** np.floor(np.log2(largest))
+    return scale, Operator.of_matrix(operator.matrix / scale)
 
 
 def _starts(norm: Norm, dim: int, starts: ArrayLike | None) -> np.ndarray:
@@ -177,14 +202,6 @@ def _starts(norm: Norm, dim: int, starts: ArrayLike | None) -> np.ndarray:
         where = "" if np.ndim(starts) == 1 else f"[{zero[0]}]"
         raise ValueError(f"starts must not be zero, got starts{where} = 0")
     return rows
-
-
-def _with_entries(operator: Operator) -> Operator:
-    """Return the operator with its matrix, at one product per coordinate; the same one if it is not finite."""
-    rows = operator(np.eye(operator.dim))
-    if not np.isfinite(rows).all():
-        return operator
-    return Operator.of_matrix((rows + rows.T) / 2)
 
 
 def _at(operator: Operator, norm: Norm, point: np.ndarray) -> tuple[float, np.ndarray, float]:

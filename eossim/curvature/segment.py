@@ -13,11 +13,13 @@ import numpy as np
 _RULES = (3, 6, 12, 24, 48)
 #: Rounding of an inner product, in units of the machine epsilon times the sum of the sizes of its terms.
 _SLACK = 8.0
-#: Relative error that no integral may have: by its own estimate, or that of κ against the change of the gradient.
+#: Relative error that no integral may have: by its own estimate, or against the change of the gradient and the losses.
 _VISIBLE = 1e-3
 #: Rounding of a difference of gradients relative to its size, in units of eps ‖x‖/‖Δ‖: generous, as gradients are sums
 #: of terms larger than themselves.
 _NOISE = 1e6
+#: Rounding of a loss, in units of the machine epsilon times its size: generous too.
+_LOSS_NOISE = 1e3
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,22 @@ class Segment:
         size = ((np.abs(first) + np.abs(last)) * np.abs(self.unit)).sum(axis=-1)
         return value / self.length, _SLACK * _epsilon(last) * size / self.length
 
+    def progress(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """[f(x + Δ) - f(x) - <first, Δ>]/(½‖Δ‖²), shape (rows,), and a bound of its rounding; `first` is ∇f(x)."""
+        before, after = np.asarray(self.problem.loss(self.start)), np.asarray(self.problem.loss(self.start + self.step))
+        along, size = (first * self.step).sum(axis=-1), np.abs(first * self.step).sum(axis=-1)
+        value = after.astype(float) - before - along
+        epsilon = max(_epsilon(before), _epsilon(first))
+        rounding = _LOSS_NOISE * epsilon * (np.maximum(np.abs(before), np.abs(after)) + size)
+        return value / self.length / (0.5 * self.length), rounding / self.length / (0.5 * self.length)
+
 
 @dataclass(frozen=True)
-class Secant:
-    """The mean of κ over segments as the change of the gradient has it: a check on values of κ.
+class Check:
+    """A mean of κ over segments that is known without κ, up to rounding and relative to its size a noise.
 
-    Nodes may miss a peak of κ; and where the gradient jumps, as at a kink, κ does not know. Of very short steps it is
-    too noisy to tell.
+    Nodes may miss a peak of κ; and where the gradient jumps, as at a kink, κ does not know. Of very short steps a check
+    is too noisy to tell.
     """
 
     value: np.ndarray
@@ -83,15 +94,35 @@ class Secant:
     noise: np.ndarray
 
     @classmethod
-    def of(cls, segment: Segment) -> Secant:
-        """Return that of segments: two gradients each."""
-        return cls(*segment.change(1.0, segment.gradient(0.0)), segment.noise)
+    def secant(cls, segment: Segment, first: np.ndarray) -> Check:
+        """Return the mean as the change of the gradient has it; `first` is ∇f(x)."""
+        return cls(*segment.change(1.0, first), segment.noise)
+
+    @classmethod
+    def losses(cls, segment: Segment, first: np.ndarray) -> Check | None:
+        """Return the mean weighted with 2(1 - s) as the losses have it; None if the problem has none.
+
+        The secant knows nothing of a peak with a dip beside it, as where the gradient has a bump.
+        """
+        if not hasattr(segment.problem, "loss"):
+            return None
+        value, rounding = segment.progress(first)
+        relative = np.abs(segment.start).max(axis=-1) / np.abs(segment.step).max(axis=-1)
+        noise = segment.noise * np.maximum(1, relative)
+        return cls(value, rounding, np.where(np.isfinite(value + rounding), noise, np.inf))
 
     def explained(self, rows: np.ndarray, mean: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Whether a mean of κ over some rows, whose |κ| has the mean `size`, is this one."""
+        """Whether a mean over some rows, where that of |κ| is `size`, is this one."""
         value = self.value[rows]
         close = np.abs(mean - value) <= _VISIBLE * np.maximum(size, np.abs(value)) + self.rounding[rows]
         return close | (self.noise[rows] > _VISIBLE)
+
+    def corrected(self, rows: np.ndarray, mean: np.ndarray, size: np.ndarray, rtol: float) -> np.ndarray:
+        """Return means over some rows, the unexplained ones replaced by this one, or NaN if it is not known to rtol."""
+        value = self.value[rows]
+        scale = np.maximum(size, np.abs(value))
+        known = self.rounding[rows] + self.noise[rows] * scale <= rtol * scale
+        return np.where(self.explained(rows, mean, size), mean, np.where(known, value, np.nan))
 
 
 #: The integrand at s: values, one row per integral wanted, shape (integrals, rows), and the rounding of the first.
@@ -103,7 +134,8 @@ _On = Callable[[np.ndarray], _Integrand]
 def signed_by_products(segment: Segment, nodes: int | None, rtol: float) -> np.ndarray:
     """2∫(1 - s) κ(s) ds by Hessian-vector products: nothing cancels, so the error is relative to κ.
 
-    Where κ does not explain the change of the gradient, gradients are integrated instead.
+    Where κ does not explain the change of the gradient, gradients are integrated instead; where neither explains that
+    of the loss, it is what the losses give.
     """
 
     def on(rows: np.ndarray) -> _Integrand:
@@ -118,10 +150,14 @@ def signed_by_products(segment: Segment, nodes: int | None, rtol: float) -> np.n
     every = np.arange(len(segment.start))
     if nodes is not None:
         return _rule(on(every), nodes)[0][0]
-    secant, tolerance = Secant.of(segment), np.full(len(every), rtol)
-    out, left, total, size = _by_rules(on, len(every), tolerance, secant)
+    first = segment.gradient(0.0)
+    secant, losses, tolerance = Check.secant(segment, first), Check.losses(segment, first), np.full(len(every), rtol)
+    out, left, total, size = _by_rules(on, len(every), tolerance, (losses, secant))
     explained = secant.explained(left, total[1], size[1])
-    out[left[explained]] = _adaptive(on, left[explained], tolerance[left[explained]], size[0, explained])
+    clear = left[explained]
+    out[clear] = _adaptive(on, clear, tolerance[clear], size[0, explained])
+    if losses is not None:
+        out[clear] = losses.corrected(clear, out[clear], size[0, explained], rtol)
     if not explained.all():
         rest = left[~explained]
         out[rest] = signed_by_gradients(segment.rows(rest), None, rtol)
@@ -146,10 +182,13 @@ def signed_by_gradients(segment: Segment, nodes: int | None, rtol: float) -> np.
         return _rule(on(every), nodes)[0][0]
     # rounding keeps rules from agreeing on short steps, and bisection would chase it
     tolerance = np.clip(segment.noise, rtol, _VISIBLE)
-    out, left, _, size = _by_rules(on, len(every), tolerance, None)
+    losses = Check.losses(segment, first)
+    out, left, _, size = _by_rules(on, len(every), tolerance, (losses,))
     clear = segment.noise[left] < _VISIBLE
     out[left] = np.nan
     out[left[clear]] = _adaptive(on, left[clear], tolerance[left[clear]], size[0, clear])
+    if losses is not None:
+        out[left] = losses.corrected(left, out[left], size[0], rtol)
     return out
 
 
@@ -169,20 +208,21 @@ def _epsilon(values: np.ndarray) -> float:
 
 
 def _by_rules(
-    on: _On, count: int, rtol: np.ndarray, secant: Secant | None
+    on: _On, count: int, rtol: np.ndarray, checks: tuple[Check | None, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return ∫ integrand ds over [0, 1], shape (rows,), the rows left open, and the totals and sizes there.
 
     A row is done when two rules differ by at most rtol times the mean size of its integrand, plus rounding, and the
-    second integral is the secant if one is given.
+    checks explain the integrals that they belong to.
     """
     out, before, left = np.full(count, np.nan), np.full(count, np.nan), np.arange(count)
     for nodes in _RULES:
         total, size, rounding = _rule(on(left), nodes)
         value = total[0]
         done = np.abs(value - before) <= rtol[left] * size[0] + rounding
-        if secant is not None:
-            done &= secant.explained(left, total[1], size[1])
+        for check, mean, scale in zip(checks, total, size, strict=True):
+            if check is not None:
+                done &= check.explained(left, mean, scale)
         out[left] = value
         going = np.isfinite(value) & ~done
         left, before, total, size = left[going], value[going], total[:, going], size[:, going]

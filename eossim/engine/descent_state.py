@@ -1,7 +1,8 @@
 """What is read off the iterates of steepest and adaptive descent: the terms of the descent identity, and more.
 
 A step of length s against the direction u = LMO(g) changes the loss by exactly ΔL = -s G + ½s² D, with the dual norm G
-of the gradient and the signed directional smoothness D of the step: arXiv:2603.05002.
+of the gradient and the signed directional smoothness D of the step: arXiv:2603.05002. D and ΔL are of the step that the
+run took, from the iterate to the next one, s and G are by the definition of the method: so a wrong step shows.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class DescentReading:
         view: The problem in the coordinates of the steps.
         method: The method.
         hyper: Hyper-parameters, each of shape (runs,).
+        dtype: Of the steps.
     """
 
     def __init__(
@@ -55,8 +57,11 @@ class DescentReading:
         view: Centred | OneByOne,
         method: SteepestDescent | AdaptiveDescent,
         hyper: Mapping[str, np.ndarray],
+        dtype: np.dtype,
     ) -> None:
         self.problem, self.view, self.method, self.hyper = problem, view, method, hyper
+        #: Below it numbers have fewer digits.
+        self.tiny = float(np.finfo(dtype).tiny)
         self.steepest = isinstance(method, SteepestDescent)
         self.norm = method.norm if isinstance(method, SteepestDescent) else L2()
         self.quadratic = isinstance(view, Centred)
@@ -67,6 +72,7 @@ class DescentReading:
             *("loss", "grad_norm", "dual_norm", "directional_smoothness", "edge", "identity_residual"),
             *(() if self.steepest else ("step_size",)),
         )
+        self.of_steps = ("directional_smoothness", "identity_residual")
         #: The last maximiser of each run: where the search for the next one starts.
         self.witnesses: dict[int, np.ndarray] = {}
 
@@ -83,9 +89,11 @@ class DescentReading:
         if "generalized_sharpness" in what and not hasattr(self.problem, "hvp"):
             raise ValueError(f'"generalized_sharpness" needs a problem with hvp(w, v), got {self.problem!r}')
 
-    def state(self, modes: Modes | None, kept: np.ndarray, runs: np.ndarray) -> DescentState:
-        """Return what follows from iterates [stop, coordinate, run] of some runs."""
-        return DescentState(self, np.ascontiguousarray(np.moveaxis(kept, 2, 0)), runs)
+    def state(
+        self, modes: Modes | None, kept: np.ndarray, runs: np.ndarray, following: np.ndarray | None = None
+    ) -> DescentState:
+        """Return what follows from iterates [stop, coordinate, run] of some runs, and from those one step later."""
+        return DescentState(self, _points(kept), None if following is None else _points(following), runs)
 
     def lengths(self, runs: Any, dual: np.ndarray, step_size: np.ndarray | None) -> np.ndarray:
         """Return s, the lengths of steps in the norm, like `dual`."""
@@ -123,11 +131,18 @@ class DescentReading:
         }
 
 
+def _points(kept: np.ndarray) -> np.ndarray:
+    """Return iterates [stop, coordinate, run] as points, shape (runs, stops, dim)."""
+    return np.ascontiguousarray(np.moveaxis(kept, 2, 0))
+
+
 class DescentState:
     """Iterates of methods of descent, shape (runs, stops, dim) in the coordinates of the steps, and what follows."""
 
-    def __init__(self, reading: DescentReading, points: np.ndarray, runs: np.ndarray) -> None:
-        self.reading, self.x, self.runs = reading, points, runs
+    def __init__(
+        self, reading: DescentReading, points: np.ndarray, following: np.ndarray | None, runs: np.ndarray
+    ) -> None:
+        self.reading, self.x, self._following, self.runs = reading, points, following, runs
         self.view, self.norm = reading.view, reading.norm
 
     @cached_property
@@ -136,7 +151,7 @@ class DescentState:
 
     @cached_property
     def _steepest(self) -> tuple[np.ndarray, np.ndarray]:
-        """Dual norms and directions; steps are taken again from the recorded points."""
+        """Dual norms and directions."""
         return directions(self.norm, self._gradient)
 
     @cached_property
@@ -156,13 +171,25 @@ class DescentState:
         return self.reading.lengths(self.runs, self._steepest[0], step_size)
 
     @cached_property
+    def _next(self) -> np.ndarray:
+        """The iterates one step later."""
+        assert self._following is not None
+        return self._following
+
+    @cached_property
     def _step(self) -> np.ndarray:
-        return -self._length[..., None] * self._steepest[1]
+        return self._next - self.x
+
+    @cached_property
+    def _still(self) -> np.ndarray:
+        """Where no digit of the iterate changed, shape (runs, stops)."""
+        return (self._step == 0).all(axis=-1)
 
     @cached_property
     def _smoothness(self) -> np.ndarray:
-        # on a quadratic it is the same for any length, also where the step is too short for its rounding
-        step = self._steepest[1] if self.reading.quadratic else self._step
+        # on a quadratic it is the same for any length, also where the step is too short for its digits
+        meant = self._steepest[1] * (1.0 if self.reading.quadratic else -self._length[..., None])
+        step = np.where(self._still[..., None], meant, self._step)
         return signed_smoothness(self.view, self.x, step, EachAlone(self.norm))
 
     def w(self) -> np.ndarray:
@@ -175,7 +202,7 @@ class DescentState:
 
     def grad_norm(self) -> np.ndarray:
         """Euclidean norm of the gradient, shape (runs, stops)."""
-        return np.sqrt((self._gradient**2).sum(axis=-1))
+        return L2().norm(self._gradient)
 
     def dual_norm(self) -> np.ndarray:
         """Dual norm of the gradient, shape (runs, stops)."""
@@ -186,7 +213,10 @@ class DescentState:
         return self._step_size
 
     def directional_smoothness(self) -> np.ndarray:
-        """Signed directional smoothness of the step, shape (runs, stops); nan where there is none."""
+        """Signed directional smoothness of the step, shape (runs, stops); nan where there is none.
+
+        Where a step is lost in the rounding of the iterate it is that of the step as it was meant.
+        """
         return self._smoothness
 
     def edge(self) -> np.ndarray:
@@ -222,26 +252,29 @@ class DescentState:
         return found
 
     def identity_residual(self) -> np.ndarray:
-        """|ΔL + s G - ½s² D| relative to the largest number that it is made of, shape (runs, stops); 0 where G = 0.
+        """|ΔL + s G - ½s² D| relative to the largest number that it is made of, shape (runs, stops).
 
-        On a quadratic ΔL is <½(g + g⁺), Δ>, which does not cancel when the loss is flat, and the numbers are s G, ½s² D
-        and the terms of <x, HΔ>. On other problems it is a difference of losses, and the numbers are s G, ½s² D, the
-        losses, and Σ|g_i w_i|, by whose last digits a loss changes with those of w. Where the direction is no
-        maximiser, as from Newton-Schulz, D counts with its measured length.
+        On a quadratic ΔL is <½(g + g⁺), Δ>, which does not cancel when the loss is flat, and on other problems it is a
+        difference of losses. The numbers are s G, ½s² D, the terms of <x, HΔ> or the losses, and Σ|g_i w_i|, by whose
+        last digits a loss changes with those of w: so they are about 1e-7 in float32. Where the direction is no
+        maximiser, as from Newton-Schulz, D counts with its measured length. It is 0 for a run that has arrived.
         """
         G, u = self._steepest
-        s, D = self._length, self._smoothness
+        s, D, delta = self._length, self._smoothness, self._step
+        size = np.maximum(s, EachAlone(self.norm).norm(delta))  # all is over it, which may be too small to be squared
+        s, delta = s / size, delta / size[..., None]
         square = 1.0 if self.norm.traits.exact_lmo else self.norm.norm(u) ** 2
-        bent = s * square * D / 2
+        bent = np.where(s == 0, 0.0, s * size * s * square * D / 2)
+        x = np.maximum(np.abs(self.x), self.reading.tiny)
+        digits = np.abs(self._gradient / size[..., None] * x).sum(axis=-1)
         if self.reading.quadratic:
-            ahead = self.view.grad(self.x + self._step)
-            change = -((self._gradient + ahead) / 2 * u).sum(axis=-1)
-            terms = np.abs(self.x * self.view.grad(u)).sum(axis=-1)
-            scale = np.max([G, np.abs(bent), terms], axis=0)
-            residual = np.abs(change + G - bent) / scale  # all over s, which may be too small to be squared
+            change = ((self._gradient + self.view.grad(self._next)) / 2 * delta).sum(axis=-1)
+            terms = np.abs(x * self.view.grad(delta)).sum(axis=-1)
         else:
-            before, after = self.view.loss(self.x), self.view.loss(self.x + self._step)
-            digits = np.abs(self._gradient * self.x).sum(axis=-1)
-            scale = np.max([s * G, np.abs(s * bent), np.abs(before), np.abs(after), digits], axis=0)
-            residual = np.abs(after - before + s * G - s * bent) / scale
-        return np.where(G == 0, 0.0, residual)
+            losses = self.view.loss(self.x), self.view.loss(self._next)
+            change = (losses[1] - losses[0]) / size
+            terms = np.max(np.abs(losses), axis=0) / size
+        scale = np.maximum(np.max([s * G, np.abs(bent), digits, terms], axis=0), self.reading.tiny)
+        residual = np.abs(change + s * G - bent) / scale
+        residual = np.where(np.isfinite(residual), residual, np.nan)  # of the step that overflows
+        return np.where(self._still & ((G == 0) | (size == 0)), 0.0, residual)

@@ -45,12 +45,12 @@ class Record:
             the default of the method: loss and gradient norm of a rule.
 
             Of steepest and adaptive descent, with G = ‖g‖*, the length s of the step by definition, and the signed
-            directional smoothness D of the step that was taken (after the last point one more is taken), any of ``loss``; ``grad_norm`` (Euclidean); ``w``; ``dual_norm`` (G);
-            ``directional_smoothness`` (D); ``edge`` (2/eta, normalised 2 G/eta); ``identity_residual`` (what is left
-            of ΔL = -s G + ½s² D over the step that was taken, relative to the largest number that it is made of: at
-            most about 1e-13, 1e-6 in float32); ``step_size`` (of adaptive
-            descent); ``sharpness`` (quadratics); ``generalized_sharpness`` (max {dᵀHd : ‖d‖ = 1}; a search at every
-            recorded point unless the problem is quadratic). By default those that cost a product or two.
+            directional smoothness D of the step that was taken (one more is taken after the last), any of ``loss``;
+            ``grad_norm`` (Euclidean); ``w``; ``dual_norm`` (G); ``directional_smoothness`` (D); ``edge`` (2/eta,
+            normalised 2 G/eta); ``identity_residual`` (what is left of ΔL = -s G + ½s² D over the step that was taken,
+            relative to the largest number that it is made of: below 1e-12, and 1e-6 in float32); ``step_size`` (of
+            adaptive descent); ``sharpness`` (quadratics); ``generalized_sharpness`` (max {dᵀHd : ‖d‖ = 1}; a search at
+            every recorded point unless the problem is quadratic). By default those that cost a product or two.
 
             `train` keeps ``loss``, ``grad_norm`` and ``w``; what is dearer is tracked.
         track: What `train` measures at the kept steps: names of trackers (`eossim.training.trackers`), such as

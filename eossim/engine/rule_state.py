@@ -38,6 +38,7 @@ class RuleReading:
     """
 
     default = ("loss", "grad_norm")
+    of_steps = ()
 
     def __init__(self, problem: Any, method: Method, hyper: Mapping[str, np.ndarray]) -> None:
         self.problem, self.method, self.hyper = problem, method, hyper
@@ -53,7 +54,9 @@ class RuleReading:
                 name = self.method.rule.name
                 raise ValueError(f"the edge of {name} depends on {sorted(unknown)}, which is not recorded")
 
-    def state(self, modes: Modes | None, kept: np.ndarray, runs: np.ndarray) -> QuadraticState | PointState:
+    def state(
+        self, modes: Modes | None, kept: np.ndarray, runs: np.ndarray, following: np.ndarray | None = None
+    ) -> QuadraticState | PointState:
         """Return what follows from iterates [stop, coordinate, run] of some runs."""
         edge = partial(self._edge, runs)
         if modes is None:

@@ -13,7 +13,7 @@ from .._check import choice, finite_array, positive_int
 from .blocks import available_cores
 from .method import Method
 from .observe import Observer
-from .record import Record
+from .record import Record, checked_record
 from .rule_run import rule_run
 from .sampling import Minibatch
 from .steepest import SteepestDescent
@@ -75,7 +75,9 @@ def simulate(
     steps = positive_int("steps", steps)
     threads = available_cores() if threads is None else positive_int("threads", threads)
     numeric = np.dtype(choice("dtype", dtype, ("float64", "float32")))
-    record = record or Record()
+    record = checked_record(record)
+    if record.track:
+        raise ValueError(f"simulate tracks nothing, got track={record.track!r}: use train, or record it with what=")
     runner = _runner(problem, method, choice("engine", engine, ENGINES), numeric, seed)
     starts = _starts(problem.dim, w0, method.runs, seed)
     values = method.method.values if isinstance(method, Minibatch) else method.values
@@ -96,7 +98,7 @@ def simulate(
             "steps": steps,
             "started": began.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 6),
-            "versions": _versions(),
+            "versions": versions(),
         },
     )
 
@@ -142,7 +144,8 @@ def _starts(dim: int, w0: Any, runs: int, seed: int) -> np.ndarray:
     return np.broadcast_to(starts, (max(runs, starts.shape[0]), dim))
 
 
-def _versions() -> str:
+def versions() -> str:
+    """Return what ran: versions of the package and of what it stands on."""
     import numba
 
     from .. import __version__

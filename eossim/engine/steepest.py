@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import catalogue
 from .._check import finite_array, in_interval
-from ..norms.base import Norm
+from ..norms.base import Norm, require_norm
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,7 @@ class SteepestDescent:
     normalized: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.norm, Norm):
-            raise TypeError(f"norm must be a Norm, such as Linf() of eossim.norms, got {self.norm!r}")
+        require_norm("norm", self.norm)
         eta = in_interval("eta", self.eta, 0, np.inf, open_low=True, open_high=True).astype(np.float64)
         object.__setattr__(self, "eta", finite_array("eta", eta, ndim=(0, 1)))
 
@@ -74,7 +73,9 @@ def steepest_descent(norm: Norm, eta: Any) -> SteepestDescent:
 
     It minimises <g, y - w> + ‖y - w‖²/(2 eta) over y. In ``L2()`` it is gradient descent, in ``L1()`` greedy coordinate
     descent, in ``BlockSum(blocks)`` greedy block coordinate descent, in ``Spectral(shapes)`` spectral descent. On a
-    quadratic with the generalised sharpness S = max {dᵀHd : ‖d‖ = 1} it converges below eta = 2/S.
+    quadratic with a positive semidefinite Hessian H the loss converges to its minimum below eta = 2/S, with the
+    generalised sharpness S = max {dᵀHd : ‖d‖ = 1}; with negative curvature it can fall without end. On any problem a
+    step lowers the loss if its directional smoothness D is below 2/eta, raises it above, and leaves it at equality.
 
     Args:
         norm: A norm of `eossim.norms`, or a `Norm` of one's own.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..norms import L1, L2, BlockMax, BlockSum, Frobenius, Linf, Norm
+from ..norms.base import validated
 from . import steepest_reference as literal
 from . import steepest_step as compiled
 from .blocks import Stepper, block_width, load_product_library, over_blocks
@@ -64,7 +65,8 @@ class Descent:
 
     Raises:
         TypeError: for a problem of another kind.
-        ValueError: for a norm of another dimension, or an engine or dtype that is not there for the norm or problem.
+        ValueError: for a norm of another dimension or one that breaks its contract, or an engine or dtype that is not
+            there for the norm or problem.
     """
 
     def __init__(self, problem: Any, method: SteepestDescent | AdaptiveDescent, engine: str, dtype: np.dtype) -> None:
@@ -72,7 +74,7 @@ class Descent:
         self.view = view_of(problem)
         self.plan: _Plan | None = None
         if isinstance(method, SteepestDescent):
-            method.norm.check_dim(problem.dim)
+            validated(method.norm, problem.dim)
             self.attributes = {
                 "rule": method.name,
                 "update": "w <- w - eta*LMO(g)" if method.normalized else "w <- w - eta*|g|_dual*LMO(g)",
@@ -102,7 +104,7 @@ class Descent:
 
     def reading(self, hyper: dict[str, np.ndarray]) -> DescentReading:
         """Return what can be read off the iterates."""
-        return DescentReading(self.problem, self.view, self.method, hyper)
+        return DescentReading(self.problem, self.view, self.method, hyper, self.dtype)
 
     def run(
         self,
@@ -140,7 +142,8 @@ class Descent:
             stepper = Stepper(advance, states)
             for position, kept in stepper.visit(observer.stops):
                 observer.take(None, kept[:, :, : chosen.size], position, chosen)
-            diverged[chosen] = stepper.diverged_at[: chosen.size]
+            lost = stepper.diverged_at[: chosen.size]
+            diverged[chosen] = np.where(lost > observer.steps, -1, lost)  # by the step that is only looked at
 
         over_blocks(block, runs, width, threads)
 
@@ -196,18 +199,21 @@ def _compiled(
         integers = np.int64 if x.dtype == np.float64 else np.int32
 
         def by_columns(states: list[np.ndarray], stops: np.ndarray, kept: np.ndarray) -> None:
-            w, g, clock = states
+            w, g, floor, clock = states
             bits = g.view(integers)
-            compiled.greedy(w, g, bits, clock, columns, curvature, chunked, members, normalized, eta, stops, kept)
+            compiled.greedy(
+                w, g, bits, floor, clock, columns, curvature, chunked, members, normalized, eta, stops, kept
+            )
 
-        return by_columns, [x, np.zeros((runs, chunks, size), x.dtype), np.zeros(1, np.int64)]
+        return by_columns, [x, np.zeros((runs, chunks, size), x.dtype), np.zeros_like(eta), np.zeros(1, np.int64)]
     g = np.empty_like(x)
     if plan.block is None:
         return lambda states, *ahead: compiled.signs(states[0], g, curvature, normalized, eta, *ahead), [x]
-    block, squares = plan.block, np.empty((int(plan.block.max()) + 1, runs), x.dtype)
+    block, factors = plan.block, np.empty((int(plan.block.max()) + 1, runs), x.dtype)
+    low, up = compiled.limits(x.dtype)
 
     def advance(states: list[np.ndarray], stops: np.ndarray, kept: np.ndarray) -> None:
-        compiled.blocks(states[0], g, curvature, block, squares, plan.best, normalized, eta, stops, kept)
+        compiled.blocks(states[0], g, curvature, block, factors, low, up, plan.best, normalized, eta, stops, kept)
 
     return advance, [x]
 
@@ -217,12 +223,14 @@ def _literal(
 ) -> tuple[Advance, list[np.ndarray]]:
     """Return the NumPy steps."""
     gradient = quadratic_gradient(curvature, np.zeros(len(x), x.dtype), centred=False)
-    states = [x, np.zeros_like(x), np.zeros(1, np.int64)] if plan.step == "greedy" else [x]
+    states = [x, np.zeros_like(x), np.zeros_like(eta), np.zeros(1, np.int64)] if plan.step == "greedy" else [x]
 
     def step(states: list[np.ndarray]) -> None:
         if plan.step == "greedy":
-            w, g, clock = states
-            w[...], g[...] = literal.greedy(w, g, int(clock[0]), gradient, curvature, eta, normalized=normalized)
+            w, g, floor, clock = states
+            w[...], g[...], floor[...] = literal.greedy(
+                w, g, floor, int(clock[0]), gradient, curvature, eta, normalized=normalized
+            )
             clock += 1
         elif plan.block is None:
             states[0][...] = literal.signs(states[0], gradient, eta, normalized=normalized)

@@ -20,6 +20,8 @@ CHUNK = 64
 TOGETHER = 4
 #: Greedy steps per coordinate between two products: a fresh gradient drops the rounding of the columns added to it.
 REFRESH = 4
+#: And it is made afresh once the largest gradient is such a part of what it was: rounding would soon be all of it.
+FADED = 2.0**-10
 
 
 @kernel
@@ -69,31 +71,72 @@ def signs(
         kept[p] = x
 
 
+def limits(dtype: np.dtype) -> tuple[Any, Any]:
+    """Return the least sum of squares that lost no digits to underflow, and a power of two for values beyond.
+
+    Values whose squares sum to less are multiplied by it, those whose squares overflow are divided by it.
+    """
+    info = np.finfo(dtype)
+    return dtype.type(info.tiny / info.eps**2), dtype.type(2.0 ** (info.maxexp * 11 // 16))
+
+
 @kernel
-def _factors(squares: np.ndarray, best: bool, normalized: bool, eta: np.ndarray, chosen: np.ndarray) -> None:
-    """Turn the squared lengths of the blocks of the gradient, [block, run], into what they are multiplied with."""
+def _squares(g: np.ndarray, block: np.ndarray, scale: np.ndarray, scaled: bool, squares: np.ndarray) -> None:
+    """Write the squared lengths of the blocks of the gradient, [block, run]; of the scaled one if need be."""
+    dim, runs = g.shape
+    squares[:] = squares.dtype.type(0.0)
+    for i in range(dim):
+        b = block[i]
+        if scaled:
+            for r in range(runs):
+                value = scale[b, r] * g[i, r]
+                squares[b, r] += value * value
+        else:
+            for r in range(runs):
+                squares[b, r] += g[i, r] * g[i, r]
+
+
+@kernel
+def _scales(squares: np.ndarray, low: Any, up: Any, scale: np.ndarray) -> bool:
+    """Write powers of two that bring blocks of the gradient in range, and return whether any is not 1."""
     blocks, runs = squares.shape
-    zero = squares.dtype.type(0.0)
+    one, infinity = squares.dtype.type(1.0), squares.dtype.type(np.inf)
+    beyond = 0
+    for b in range(blocks):
+        for r in range(runs):
+            small, large = squares[b, r] < low, squares[b, r] == infinity
+            scale[b, r] = up if small else (one / up if large else one)
+            beyond += small | large
+    return beyond > 0
+
+
+@kernel
+def _factors(
+    squares: np.ndarray, scale: np.ndarray, best: bool, normalized: bool, eta: np.ndarray, chosen: np.ndarray
+) -> None:
+    """Turn the squared lengths of the blocks of the scaled gradient into what the blocks are multiplied with."""
+    blocks, runs = squares.shape
+    zero, one = squares.dtype.type(0.0), squares.dtype.type(1.0)
     if best:
         chosen[:] = 0
         for b in range(1, blocks):
             for r in range(runs):
-                if squares[b, r] > squares[chosen[r], r]:
+                own, other = scale[b, r], scale[chosen[r], r]
+                if own < other or (own == other and squares[b, r] > squares[chosen[r], r]):
                     chosen[r] = b
         for b in range(blocks):
             for r in range(runs):
-                own = eta[r]
+                factor = eta[r]
                 if normalized:
-                    own = own / np.sqrt(squares[b, r]) if squares[b, r] != zero else zero
-                squares[b, r] = own if chosen[r] == b else zero
-        return
-    if blocks == 1 and not normalized:  # the length cancels: gradient descent
-        squares[0] = eta
+                    factor = factor / np.sqrt(squares[b, r]) if squares[b, r] != zero else zero
+                else:
+                    scale[b, r] = one  # the length cancels
+                squares[b, r] = factor if chosen[r] == b else zero
         return
     for r in range(runs):
         total = zero
         for b in range(blocks):
-            total += np.sqrt(squares[b, r])
+            total += np.sqrt(squares[b, r]) / scale[b, r]
         length = eta[r] if normalized else eta[r] * total
         for b in range(blocks):
             squares[b, r] = length / np.sqrt(squares[b, r]) if squares[b, r] != zero else zero
@@ -105,31 +148,44 @@ def blocks(
     g: np.ndarray,
     curvature: np.ndarray,
     block: np.ndarray,
-    squares: np.ndarray,
+    factors: np.ndarray,
+    low: Any,
+    up: Any,
     best: bool,
     normalized: bool,
     eta: np.ndarray,
     stops: np.ndarray,
     kept: np.ndarray,
 ) -> None:
-    """Steps along the blocks of the gradient: the longest one only, or each with a length of its own."""
+    """Steps along the blocks of the gradient: the longest one only, or each with a length of its own.
+
+    Blocks whose squares leave the range of floats are scaled by a power of two, which rounds nothing (`limits`).
+    """
     dim, runs = x.shape
-    zero = x.dtype.type(0.0)
     chosen = np.empty(runs, np.int64)
+    scale = np.ones_like(factors)
+    plain = len(factors) == 1 and not normalized  # the length cancels: gradient descent
+    if plain:
+        factors[0] = eta
     done = 0
     for p in range(stops.size):
         for _ in range(done, stops[p]):
             _gradient(curvature, x, g)
-            squares[:] = zero
+            scaled = False
+            if not plain:
+                _squares(g, block, scale, False, factors)
+                scaled = _scales(factors, low, up, scale)
+                if scaled:
+                    _squares(g, block, scale, True, factors)
+                _factors(factors, scale, best, normalized, eta, chosen)
             for i in range(dim):
                 b = block[i]
-                for r in range(runs):
-                    squares[b, r] += g[i, r] * g[i, r]
-            _factors(squares, best, normalized, eta, chosen)
-            for i in range(dim):
-                b = block[i]
-                for r in range(runs):
-                    x[i, r] -= squares[b, r] * g[i, r]
+                if scaled:
+                    for r in range(runs):
+                        x[i, r] -= factors[b, r] * (scale[b, r] * g[i, r])
+                else:
+                    for r in range(runs):
+                        x[i, r] -= factors[b, r] * g[i, r]
         done = stops[p]
         kept[p] = x
 
@@ -155,10 +211,34 @@ def _refresh(x: np.ndarray, g: np.ndarray, columns: np.ndarray, hessian: np.ndar
 
 
 @kernel
+def _place(own: np.ndarray, top: np.ndarray, mask: Any) -> tuple[int, int]:
+    """Return the chunk with the largest gradient and its place there, the first of several."""
+    best = 0
+    for c in range(1, len(top)):
+        if top[c] > top[best]:
+            best = c
+    k = 0
+    while own[best, k] & mask != top[best]:
+        k += 1
+    return best, k
+
+
+@kernel
+def _renew(x: np.ndarray, r: int, chunked: np.ndarray, row: np.ndarray) -> None:
+    """Write H x to the gradients of one run."""
+    row[:] = row.dtype.type(0.0)
+    for i in range(len(x)):
+        for c in range(len(row)):
+            for j in range(CHUNK):
+                row[c, j] += x[i, r] * chunked[i, c, j]
+
+
+@kernel
 def greedy(
     x: np.ndarray,
     g: np.ndarray,
     bits: np.ndarray,
+    floor: np.ndarray,
     clock: np.ndarray,
     columns: np.ndarray,
     hessian: np.ndarray,
@@ -178,6 +258,7 @@ def greedy(
         g: Gradients, [run, chunk, coordinate of the chunk], zero beyond the last coordinate.
         bits: The same memory as integers: a maximum of integers is compiled to vector instructions, one of floats,
             where NaN has a say, is not.
+        floor: Largest gradient of each run since it was fresh, times `FADED`, shape (runs,).
         clock: Steps made so far, shape (1,), so that gradients are refreshed at the same steps whatever is kept.
         columns: Room for gradients, [coordinate, run].
         hessian: H, or its diagonal.
@@ -190,7 +271,7 @@ def greedy(
     """
     dim, chunks = x.shape[0], g.shape[1]
     zero = x.dtype.type(0.0)
-    mask = bits.dtype.type(np.iinfo(bits.dtype).max)
+    faded, mask = x.dtype.type(FADED), bits.dtype.type(np.iinfo(bits.dtype).max)
     maxima = np.zeros((members, chunks), bits.dtype)
     finite = np.zeros(x.shape[1], np.bool_)
     for r in range(members):
@@ -203,6 +284,7 @@ def greedy(
             since = clock[0] % (REFRESH * dim)
             if since == 0:
                 _refresh(x, g, columns, hessian, finite)
+                floor[:] = zero
             for r in range(members):
                 for c in range(chunks):
                     maxima[r, c] = _largest_of(bits[r, c], mask)
@@ -213,13 +295,16 @@ def greedy(
                         if not finite[r]:
                             continue
                         row, own, top = g[r], bits[r], maxima[r]
-                        best = 0
-                        for c in range(1, chunks):
-                            if top[c] > top[best]:
-                                best = c
-                        k = 0
-                        while own[best, k] & mask != top[best]:
-                            k += 1
+                        best, k = _place(own, top, mask)
+                        if hessian.ndim == 2:
+                            if abs(row[best, k]) < floor[r]:
+                                _renew(x, r, chunked, row)
+                                for c in range(chunks):
+                                    top[c] = _largest_of(own[c], mask)
+                                floor[r] = zero
+                                best, k = _place(own, top, mask)
+                            if faded * abs(row[best, k]) > floor[r]:
+                                floor[r] = faded * abs(row[best, k])
                         i, slope = best * CHUNK + k, row[best, k]
                         step = eta[r] * slope
                         if normalized:

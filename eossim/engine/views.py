@@ -102,13 +102,21 @@ class OneByOne:
         return repr(self.problem)
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return a view that a norm of the user's cannot write to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def directions(norm: Norm, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the dual norms, shape (...), and directions of steepest ascent, shape (..., dim), each row by itself."""
+    g = read_only(g)
     if not _solves(norm):
         dual, direction = norm.steepest(g[..., None, :])
         return dual[..., 0], direction[..., 0, :]
     filled = _filled(g)
-    found = [norm.steepest(rows) for rows in filled]
+    found = [norm.steepest(read_only(rows)) for rows in filled]
     dual = np.stack([d for d, _ in found]).reshape(-1)[: g[..., 0].size].reshape(g.shape[:-1])
     return dual, np.stack([u for _, u in found]).reshape(-1, g.shape[-1])[: dual.size].reshape(g.shape)
 
@@ -130,7 +138,7 @@ class EachAlone(Norm):
 
     def norm(self, d: ArrayLike) -> np.ndarray:
         """Norm, shape (...)."""
-        return self.of.norm(np.asarray(d)[..., None, :])[..., 0]
+        return self.of.norm(read_only(np.asarray(d))[..., None, :])[..., 0]
 
     def lmo(self, g: ArrayLike) -> np.ndarray:
         """Direction of steepest ascent, shape (..., dim)."""

@@ -6,7 +6,7 @@ from .blocks import BlockMax, BlockSum
 from .coordinate import L1, L2, Frobenius, Linf, Lp
 from .mahalanobis import Mahalanobis
 from .matrix import Nuclear, Spectral
-from .names import from_name
+from .names import as_norm, from_name
 from .polar import polar_error, polar_factor
 from .products import L2Product, MaxProduct, SumProduct
 
@@ -27,6 +27,7 @@ __all__ = [
     "Spectral",
     "SumProduct",
     "Traits",
+    "as_norm",
     "check",
     "from_name",
     "polar_error",

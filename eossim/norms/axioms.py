@@ -54,11 +54,11 @@ class NormCheck:
 def check(norm: Norm, dim: int | None = None, *, cases: int = 200, seed: int = 0) -> NormCheck:
     """Hold a norm, its dual and its LMO against what makes them so, on random vectors.
 
-    The vectors are Gaussian, sparse, and of few integers with ties. A batch must give what its rows give; the norm
-    must be positive, homogeneous (from 1e-100 to 1e100) and subadditive; LMOs must have norm 1, be 0 for 0 and attain
-    the dual norm; and no vector at hand, LMOs of others and their neighbours included, may attain more. A property
-    that passes is not proved; one that fails has a witness. Where `traits.exact_lmo` is False, an LMO must only
-    point uphill and attain what `steepest` says.
+    The vectors are Gaussian, sparse, and of few integers with ties. A batch must give what its rows give, and nothing
+    may write into its argument; the norm must be positive, homogeneous (from 1e-100 to 1e100) and subadditive; LMOs
+    must have norm 1, be 0 for 0 and attain the dual norm; and no vector at hand, LMOs of others and their neighbours
+    included, may attain more. A property that passes is not proved; one that fails has a witness. Where
+    `traits.exact_lmo` is False, an LMO must only point uphill and attain what `steepest` says.
 
     Args:
         norm: The norm.
@@ -67,16 +67,19 @@ def check(norm: Norm, dim: int | None = None, *, cases: int = 200, seed: int = 0
         seed: Seed of the vectors.
 
     Raises:
-        TypeError: If `norm` is not a norm.
+        TypeError: If `norm` is not a norm, or its `dim` no integer.
         ValueError: If it is not one of vectors of length `dim`.
     """
     require_norm("norm", norm)
+    norm.check_dim(8 if norm.dim is None else norm.dim)
     dim = positive_int("dim", dim if dim is not None else norm.dim or 8)
     norm.check_dim(dim)
     cases = min(positive_int("cases", cases, minimum=10), max(10, _NUMBERS // dim))
     trial = _Trial(norm, _vectors(np.random.default_rng(seed), cases, dim), by_row=False)
     results = {"batches": _run(_batches, trial)}
     trial.by_row = bool(results["batches"])  # so that the other properties say what else is wrong
+    if norm.dim is None and "raised" in results["batches"]:
+        results["batches"] += "; if the norm is for vectors of one length only, give it the attribute dim"
     with np.errstate(all="ignore"):
         results |= {name: _run(test, trial) for name, test in _PROPERTIES.items()}
     return NormCheck(norm.name, dim, cases, results)
@@ -102,8 +105,11 @@ class _Trial:
 
     def ask(self, question: str, x: np.ndarray) -> np.ndarray:
         """The norm's answer, for a batch or for one row after another."""
-        answer = getattr(self.norm, question)
-        return np.asarray([answer(row) for row in x] if self.by_row else answer(x), dtype=np.float64)
+        answer, x = getattr(self.norm, question), x.copy()
+        found = np.asarray([answer(row) for row in x] if self.by_row else answer(x), dtype=np.float64)
+        if found.shape != (shape := x.shape if question == "lmo" else x.shape[:1]):
+            raise ValueError(f"{question} of an array of shape {x.shape} has shape {found.shape} instead of {shape}")
+        return found
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -129,13 +135,25 @@ def _batches(trial: _Trial) -> str:
     norm, x = trial.norm, trial.vectors[:8].reshape(2, 4, -1)
     for question, shape in {"norm": (2, 4), "dual": (2, 4), "lmo": x.shape}.items():
         answer = getattr(norm, question)
-        whole = np.asarray(answer(x))
+        whole = np.asarray(answer(x.copy()))
         if whole.shape != shape:
             return f"{question} of an array of shape {x.shape} has shape {whole.shape} instead of {shape}"
         for i, j in np.ndindex(2, 4):
-            alone = np.asarray(answer(x[i, j]))
+            alone = np.asarray(answer(x[i, j].copy()))
+            if alone.shape != whole[i, j].shape:
+                return f"{question} of an array of shape {x[i, j].shape} has shape {alone.shape}"
             if not np.allclose(whole[i, j], alone, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
                 return f"{question} is {_show(whole[i, j])} in a batch, {_show(alone)} alone, at {_show(x[i, j])}"
+    return ""
+
+
+def _unchanged(trial: _Trial) -> str:
+    for question in ("norm", "dual", "lmo", "steepest"):
+        for row in trial.vectors[:3]:
+            given = row.copy()
+            getattr(trial.norm, question)(given)
+            if not np.array_equal(given, row):
+                return f"{question} writes into its argument: {_show(row)} is {_show(given)} afterwards"
     return ""
 
 
@@ -188,7 +206,7 @@ def _attained(trial: _Trial) -> str:
     if trial.norm.traits.exact_lmo:
         claimed, what = trial.duals, "‖g‖*"
     else:
-        claimed = np.array([trial.norm.steepest(row)[0] for row in trial.vectors])
+        claimed = np.array([trial.norm.steepest(row.copy())[0] for row in trial.vectors])
         what = "its value in steepest"
     wrong = ~((value > 0) & np.isclose(value, claimed, rtol=_TOLERANCE, atol=0))
     return _first(
@@ -214,6 +232,7 @@ def _maximal(trial: _Trial) -> str:
 
 
 _PROPERTIES = {
+    "unchanged": _unchanged,
     "positive": _positive,
     "homogeneous": _homogeneous,
     "subadditive": _subadditive,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._check import real_array
+from .._check import positive_int, real_array
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Norm(ABC):
         return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
 
     def check_dim(self, dim: int) -> None:
-        """Raise ValueError unless the norm is one of vectors of length `dim`."""
-        if self.dim not in (None, dim):
+        """Raise ValueError unless the norm is one of vectors of length `dim`, TypeError if its own is no integer."""
+        if self.dim is not None and positive_int(f"dim of the norm {self.name}", self.dim) != dim:
             raise ValueError(f"the norm {self.name} is for {self.dim} coordinates, the problem has {dim}")
 
     def __repr__(self) -> str:
@@ -122,13 +122,54 @@ def require_norm(name: str, value: Any) -> Norm:
     raise TypeError(f"{name} must be a norm such as eossim.norms.Linf(), got {got}")
 
 
+def validated(norm: Norm, dim: int) -> Norm:
+    """Return the norm if it, or a part of it, that is a user's own answers a batch of two vectors as `Norm` says.
+
+    Raises:
+        TypeError: If an answer holds no real numbers.
+        ValueError: If the norm is for vectors of another length, an answer has a wrong shape, or a method fails; the
+            message says which method, and for what.
+    """
+    norm.check_dim(dim)
+    for part, size in zip(getattr(norm, "parts", ()), getattr(norm, "sizes", ()), strict=False):
+        validated(part, size)
+    if type(norm).__module__.startswith(__name__.partition(".")[0] + "."):
+        return norm
+    x = np.random.default_rng(0).standard_normal((2, dim))
+    for method in ("norm", "lmo", "dual", "steepest"):
+        asked = f"{method} of the norm {norm.name}, asked with shape {x.shape},"
+        hint = f"; eossim.norms.check(norm, {dim}) tells more"
+        given = x.copy()
+        try:
+            answer = getattr(norm, method)(given)
+        except Exception as error:
+            alone = "" if norm.dim else "; if it is for vectors of one length only, give it the attribute dim"
+            raise ValueError(f"{asked} raised {type(error).__name__}: {error}{alone}{hint}") from error
+        shapes = {"norm": [(2,)], "dual": [(2,)], "lmo": [x.shape], "steepest": [(2,), x.shape]}[method]
+        parts = [answer] if len(shapes) == 1 else answer
+        if not isinstance(parts, list | tuple) or len(parts) != len(shapes):
+            raise TypeError(f"{asked} must return a value and a direction, got {answer!r}{hint}")
+        for part, shape in zip(parts, shapes, strict=True):
+            try:
+                got = real_array(f"what {asked} returns", part).shape
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{error}{hint}") from None
+            if got != shape:
+                raise ValueError(f"{asked} must return shape {shape}, got {got}: leading axes are a batch{hint}")
+        if not np.array_equal(given, x):
+            raise ValueError(f"{asked} must not write into its argument: work on a copy{hint}")
+    return norm
+
+
 def require_list(name: str, value: Any, wanted: str) -> Sequence[Any]:
-    """Return `value` if it is a list or tuple that is not empty.
+    """Return `value` if it is a list or tuple that is not empty; an array as a list.
 
     Raises:
         TypeError: If it is none; the message says what is `wanted`.
         ValueError: If it is empty.
     """
+    if isinstance(value, np.ndarray) and value.ndim:
+        value = value.tolist()
     if not isinstance(value, list | tuple):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
     if not value:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._check import positive_int, unknown
-from .base import Norm
+from .base import Norm, require_norm, validated
 from .blocks import BlockMax, BlockSum
 from .coordinate import L1, L2, Frobenius, Linf, Lp
 from .mahalanobis import Mahalanobis
@@ -44,19 +45,50 @@ def from_name(
 
     Raises:
         TypeError: If an argument is of a wrong type.
-        ValueError: If the name is not known, what it needs is missing, or that does not fit `dim`.
+        ValueError: If the name is not known, what it needs is missing or said twice, or that does not fit `dim`.
 
     Example:
         >>> from_name("spectral", 64, shape=(8, 8))
         spectral[8x8]
     """
     dim = positive_int("dim", dim)
+    kind, exponent = _parse(name)
+    if None not in (p, exponent) and p != exponent:
+        raise ValueError(f'the norm "{name}" has its exponent in its name, got p={p} besides')
+    norm = _make(kind, dim, shape, blocks, p if exponent is None else exponent, P)
+    norm.check_dim(dim)
+    return norm
+
+
+def as_norm(norm: Norm | str, dim: int | None = None) -> Norm:
+    """Return a norm, or the one of a name that says all of it: ``"l1"``, ``"l2"``, ``"linf"``, ``"lp:3"``.
+
+    Args:
+        norm: The norm or its name.
+        dim: Number of coordinates, if it is known; the norm is then held against it (`validated`).
+
+    Raises:
+        TypeError: If it is neither, or returns no numbers.
+        ValueError: If the name is not known or needs more, or the norm does not fit `dim`.
+    """
+    if not isinstance(norm, str):
+        norm = require_norm("norm", norm)
+    elif dim is not None:
+        norm = from_name(norm, dim)
+    else:
+        kind, exponent = _parse(norm)
+        if kind not in _PLAIN and exponent is None:
+            raise ValueError(f'the norm "{norm}" needs more than its name: make it with eossim.norms.from_name')
+        norm = _make(kind, 0, None, None, exponent, None)
+    return norm if dim is None else validated(norm, dim)
+
+
+def _parse(name: Any) -> tuple[str, float | None]:
+    """Return the kind of a norm and the exponent, if the name has one."""
     kind, _, exponent = name.partition(":") if isinstance(name, str) else (name, "", "")
     if kind not in NAMES or (exponent and kind != "lp"):
         raise unknown("norm", name, NAMES)
-    norm = _make(kind, dim, shape, blocks, _exponent(name, exponent) if exponent else p, P)
-    norm.check_dim(dim)
-    return norm
+    return kind, _exponent(name, exponent) if exponent else None
 
 
 def _make(kind: str, dim: int, shape: Any, blocks: Any, p: float | None, P: ArrayLike | None) -> Norm:
@@ -87,7 +119,7 @@ def _blocks(kind: str, blocks: Any, dim: int) -> Sequence[ArrayLike]:
             f'the norm "{kind}" needs blocks of the {dim} coordinates: give their length, such as blocks=1, '
             "or a list of lists of coordinates"
         )
-    if isinstance(blocks, list | tuple):
+    if isinstance(blocks, list | tuple) or np.ndim(blocks):
         return blocks
     size = positive_int("blocks", blocks)
     if dim % size:

@@ -13,12 +13,27 @@ from .base import Norm
 
 
 class Immutable(Norm):
-    """A norm whose attributes are set once."""
+    """A norm whose attributes are set once; two of the same class and with the same attributes are equal."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__:
             raise AttributeError(f"the norm {self.name} does not change: make another instead of setting {name}")
         super().__setattr__(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Immutable) and type(self) is type(other) and _frozen(self) == _frozen(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), _frozen(self)))
+
+
+def _frozen(value: Any) -> Any:
+    """What a norm, or one of its attributes, is equal by."""
+    if isinstance(value, Immutable):
+        return type(value), tuple((name, _frozen(part)) for name, part in sorted(vars(value).items()))
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    return tuple(map(_frozen, value)) if isinstance(value, tuple) else value
 
 
 class ScaledNorm(Immutable):

@@ -1,5 +1,6 @@
 """Certified upper bounds: reference values, tables of the theory note, and what they must never undercut."""
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -184,3 +185,38 @@ def test_negative_definite_hessians():
     assert bound(-np.eye(3), L1()) == pytest.approx(-1 / 3)
     with pytest.raises(ValueError, match="coordinates"):
         upper_bound(Mahalanobis(np.ones(3)), Operator.of_matrix(np.eye(2)))
+
+
+@pytest.mark.parametrize("dim", [10, 100])
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_a_hessian_that_is_semidefinite_up_to_rounding(dim, part):
+    """H_00 = 1, small h beside it and 0 elsewhere: S = 1 + 2Σ|h| in linf, though h_0j² > H_00 H_jj."""
+    H = np.zeros((dim, dim))
+    H[0, 0] = 1
+    h = part * np.sqrt(10 * dim * np.finfo(float).eps / (dim - 1))
+    H[0, 1:] = H[1:, 0] = h
+    S = 1 + 2 * (dim - 1) * h
+    assert bound(H, Linf()) >= S * (1 - 1e-14)
+    layers = Spectral([(1, 1), (dim - 1, 1)])  # |d_0| <= 1 and ‖d_1‖₂ <= 1
+    assert bound(H, layers) >= (1 + 2 * np.sqrt(dim - 1) * h) * (1 - 1e-14)
+
+
+@pytest.mark.parametrize("p", [2.5, 4.0, np.inf])
+def test_multipliers_that_are_not_feasible_are_shifted_by_all_that_is_missing(monkeypatch, p):
+    monkeypatch.setattr("eossim.curvature.semidefinite.mix", lambda H, starts, *_: np.zeros(len(starts) - 1))
+    assert semidefinite_bound(2 * np.eye(4), [1] * 4, p) == pytest.approx(2 * 4 ** (1 - 2 / p), rel=1e-12)
+
+
+def test_rounding_of_an_eigenvalue_is_part_of_the_bound(monkeypatch):
+    """λ1 of order 1 beside -1e16: eigenvalues in float64 are wrong by about 1, to either side."""
+    monkeypatch.setattr("eossim.curvature.semidefinite.mix", lambda H, starts, *_: np.zeros(len(starts) - 1))
+    rng, precise, below = np.random.default_rng(6), mpmath.MPContext(), 0
+    precise.dps = 60
+    for _ in range(20):
+        u = rng.standard_normal(4)
+        H = hessian("indefinite", 4, rng) - 1e16 * np.outer(u, u)
+        top = float(max(precise.eigsy(precise.matrix(H.tolist()), eigvals_only=True)))
+        below += np.linalg.eigvalsh(H)[-1] < top
+        assert bound(H, L2()) >= top
+        assert semidefinite_bound(H, [1] * 4) >= 4 * top
+    assert below > 3

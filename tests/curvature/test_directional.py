@@ -356,6 +356,12 @@ def test_products_are_few():
     assert len(gradients) == 2 + 1 + 3 + 6
 
 
+def test_a_norm_by_its_name():
+    problem, x, y = Quadratic([10.0, 4.0, 1.0]), [1.0, 1.0, 1.0], [0.0, 0.6, 0.9]
+    for name, norm in (("linf", Linf()), ("lp:3", Lp(3))):
+        assert directional_smoothness(problem, x, y, norm=name) == directional_smoothness(problem, x, y, norm=norm)
+
+
 def test_bad_input():
     problem = Quadratic([1.0, 2.0])
     x, y = [0.0, 0.0], [1.0, 0.0]
@@ -363,8 +369,12 @@ def test_bad_input():
         directional_smoothness(problem, x, x)
     with pytest.raises(ValueError, match=r"kind must be one of .*'signed'"):
         directional_smoothness(problem, x, y, kind="sign")
-    with pytest.raises(TypeError, match=r"norm must be a norm of eossim\.norms"):
-        directional_smoothness(problem, x, y, norm="linf")
+    with pytest.raises(TypeError, match=r"norm must be a norm such as eossim\.norms"):
+        directional_smoothness(problem, x, y, norm=3)
+    with pytest.raises(ValueError, match='unknown norm "linff"'):
+        directional_smoothness(problem, x, y, norm="linff")
+    with pytest.raises(TypeError, match=r"wrap a Hessian H as eossim\.Quadratic"):
+        directional_smoothness(np.eye(2), x, y)
     with pytest.raises(ValueError, match="for 3 coordinates, the problem has 2"):
         directional_smoothness(problem, x, y, norm=Mahalanobis([1.0, 1.0, 1.0]))
     with pytest.raises(ValueError, match=r"y must have shape \(\.\.\., 2\), got \(3,\)"):

@@ -281,3 +281,15 @@ def test_starts_never_make_it_worse():
     operator = Operator.of_matrix(H)
     reached = Climbers.at(operator, norm, starts).climb(operator, norm, 100).values.max()
     assert search(H, norm, starts=starts, restarts=0)[1] >= reached * (1 - 1e-12)
+
+
+def test_indefinite_hessians_in_sums_of_norms_take_few_products():
+    """Their maximisers lie inside faces, where the ascent is slow: only the best starts go on."""
+    norm = SumProduct([Spectral((2, 3)), (Linf(), 6)])
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        operator = Operator.of_matrix(symmetrised(indefinite(rng, 12)))
+        found = estimate(operator, norm, np.zeros((0, 12)), restarts=5, iterations=50, published=False, seed=0)
+        assert operator.products < 12_000
+        many = Climbers.at(operator, norm, rng.standard_normal((300, 12))).climb(operator, norm, 200)
+        assert operator.quadratic_form(found.witness) >= many.values.max() * (1 - 1e-6)

@@ -9,7 +9,7 @@ from scipy.sparse.linalg import aslinearoperator
 from eossim import Quadratic
 from eossim.curvature.generalized import METHODS, generalized_sharpness
 from eossim.curvature.operator import Operator
-from eossim.norms import L1, L2, BlockMax, Linf, Lp, Mahalanobis, Norm, Nuclear, Spectral
+from eossim.norms import L1, L2, BlockMax, Linf, Lp, Mahalanobis, MaxProduct, Norm, Nuclear, Spectral
 from tests.strategies import seeds, symmetric_matrices
 
 H2 = np.array([[2.0, 1.0], [1.0, 2.0]])
@@ -89,6 +89,112 @@ def test_an_estimate_says_so():
     assert "\n" not in repr(found)
     loose = generalized_sharpness(H3, Linf(), method="estimate", bound=False)
     assert (loose.upper_bound, loose.bound_name, loose.value) == (np.inf, "none", found.value)
+    assert "no upper bound known" in repr(loose)
+    assert "stationarity gap" in repr(loose)
+
+
+def test_the_edge_belongs_to_the_value():
+    assert generalized_sharpness(H2, "linf").edge == pytest.approx(2 / 6, rel=1e-12)
+    assert generalized_sharpness(-H2, "linf").edge == np.inf
+    assert generalized_sharpness(0 * H2, "linf").edge == np.inf
+    assert np.isnan(generalized_sharpness(lambda v: np.nan * v, "linf", dim=2).edge)
+
+
+def test_entries_of_functions_make_it_exact():
+    rng = np.random.default_rng(5)
+    H = np.diag(rng.random(256))
+    found = generalized_sharpness(lambda v: H @ v, Lp(3), dim=256)
+    assert found.exact
+    assert found.products == 256 + 3
+    assert found.value == pytest.approx((np.diag(H) ** 3).sum() ** (1 / 3), rel=1e-9)  # Hölder
+
+
+def test_the_hessian_of_a_problem_is_never_built():
+    units = []
+
+    class Watched(Quartic):
+        dim = 3
+
+        def hvp(self, w, v):
+            units.extend(row for row in np.atleast_2d(v) if np.count_nonzero(row) == 1)
+            return super().hvp(w, v)
+
+    found = generalized_sharpness(Watched(), Linf(), [1.0, 2.0, 3.0])
+    assert found.value == pytest.approx(14, rel=1e-12)
+    assert not units
+
+
+def test_a_contradiction_is_refused():
+    for dim in (80, 400):
+        with pytest.raises(ValueError, match="semidefinite=True, but the Hessian has"):
+            generalized_sharpness(lambda v: -v, "l1", dim=dim, semidefinite=True)
+
+
+def test_few_products_where_eigenvalues_crowd():
+    """The one-dimensional Laplacian: its largest eigenvalues lie within 1e-6 of one another."""
+    calls = []
+
+    def product(v):
+        calls.append(1)
+        return 2 * v - np.append(v[1:], 0) - np.append(0, v[:-1])
+
+    found = generalized_sharpness(product, Linf(), dim=3000)
+    assert found.products == len(calls) <= 600
+    assert found.value <= 4 * 3000 <= found.upper_bound
+
+
+class Answers(Norm):
+    """A norm of one's own that answers what it is told to."""
+
+    dim = 3
+
+    def __init__(self, norm=None, lmo=None):
+        self._answers = norm or (lambda d: np.abs(d).max(axis=-1)), lmo or np.sign
+
+    def norm(self, d):
+        return self._answers[0](d)
+
+    def lmo(self, g):
+        return self._answers[1](g)
+
+
+@pytest.mark.parametrize(
+    ("norm", "error", "message"),
+    [
+        (
+            Answers(norm=np.max),
+            ValueError,
+            r"norm of the norm answers, asked with shape \(2, 3\), must return shape \(2,\)",
+        ),
+        (Answers(lmo=lambda g: None), TypeError, "what lmo of the norm answers, .* got None of dtype object; .*check"),
+        (Answers(lmo=lambda g: g[..., :2]), ValueError, r"lmo of the norm answers, .* must return shape \(2, 3\), got"),
+        (
+            Answers(lmo=lambda g: g @ np.ones((4, 3))),
+            ValueError,
+            "lmo of the norm answers, .* raised ValueError: .*check",
+        ),
+        (
+            Answers(lmo=lambda g: np.sign(g, out=g)),
+            ValueError,
+            "lmo of the norm answers, .* must not write into its arg",
+        ),
+    ],
+)
+def test_norms_of_ones_own_that_answer_wrongly(norm, error, message):
+    with pytest.raises(error, match=message):
+        generalized_sharpness(H3, norm)
+    with pytest.raises(error, match=message):
+        generalized_sharpness(np.eye(4), MaxProduct([norm, (Linf(), 1)]))
+
+
+def test_a_norm_without_its_dim():
+    norm = Answers(norm=lambda d: np.abs(d * [1, 2, 3]).max(axis=-1))
+    norm.dim = None
+    with pytest.raises(ValueError, match="for vectors of one length only, give it the attribute dim"):
+        generalized_sharpness(np.eye(4), norm)
+    norm.dim = 3.5
+    with pytest.raises(TypeError, match=r"dim of the norm answers must be an integer >= 1, got 3\.5"):
+        generalized_sharpness(np.eye(4), norm)
 
 
 def test_an_estimate_at_its_upper_bound_is_exact():
@@ -155,16 +261,16 @@ def test_products_are_counted_and_few():
 
     def product(v):
         calls.append(v)
-        return np.arange(1, 201) * v
+        return np.arange(1, 401) * v
 
-    found = generalized_sharpness(product, Linf(), dim=200, bound=False)
-    assert found.products == len(calls) <= 5 * 11 + 111
+    found = generalized_sharpness(product, Linf(), dim=400, bound=False)
+    assert found.products == len(calls) <= 5 * 11 + 111 + 3
     assert np.isnan(found.frank_wolfe)
-    paper = generalized_sharpness(product, Linf(), dim=200, bound=False, method="frank_wolfe", restarts=2, iterations=7)
+    paper = generalized_sharpness(product, Linf(), dim=400, bound=False, method="frank_wolfe", restarts=2, iterations=7)
     assert paper.frank_wolfe <= paper.value * (1 + 1e-12)
     calls.clear()
-    small = generalized_sharpness(lambda v: product(np.pad(v, (0, 197)))[:3], Linf(), dim=3)
-    assert small.products == len(calls) == 3  # its entries, whatever is then done with them
+    small = generalized_sharpness(lambda v: product(np.pad(v, (0, 397)))[:3], Linf(), dim=3)
+    assert small.products == len(calls) == 3 + 3  # a trial and its entries, whatever is then done with them
 
 
 def test_warm_starts():

@@ -223,6 +223,13 @@ def test_first_root_of_awkward_functions(ratio, root):
         assert first_root(ratio, np.ones(1), np.ones(1))[0] == pytest.approx(root, rel=1e-12)
 
 
+@pytest.mark.parametrize("start", [0.5, 2.5, 3.0, 2 * np.pi + 0.7])
+def test_first_root_from_a_start_beyond_it(start):
+    """1.2 |sin| comes back below the target behind its first root, where the search may begin."""
+    root = first_root(lambda e: 1.2 * np.abs(np.sin(e)), np.ones(1), np.array([start]))[0]
+    assert root == pytest.approx(np.arcsin(1 / 1.2), rel=1e-12)
+
+
 def test_a_method_is_data():
     method = adaptive_descent("polyak", gamma=[1.0, 1.5])
     assert method.runs == 2

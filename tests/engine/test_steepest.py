@@ -161,6 +161,31 @@ def test_single_precision(name):
     assert not np.array_equal(single.w, double.w)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("at", [-0.85, -0.55, -0.5, 0.5, 0.55, 0.85])
+def test_gradients_whose_squares_leave_the_range_of_floats(name, method, dtype, at):
+    """A power of two in front of the loss, and its inverse before eta, change no bit."""
+    c = 2.0 ** round(at * np.finfo(dtype).maxexp)
+    H, w0, eta = hessian(np.random.default_rng(1)) / 8, np.ones(6), 0.5
+    scaled = eta if method is normalized_steepest_descent else eta / c
+    small = simulate(Quadratic(c * H), method(NORMS[name], scaled), w0, 6, record=W, dtype=dtype)
+    np.testing.assert_array_equal(small.w, path(Quadratic(H), method(NORMS[name], eta), w0, 6, dtype=dtype)[None])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["block_sum", "block_max"])
+def test_blocks_of_very_different_gradients(name, method, dtype):
+    far, rtol = (1e170, 1e-12) if dtype == "float64" else (1e25, 1e-5)
+    curvature = np.array([1, 2 / far, far, 3, 3 / far, 2 / far])  # blocks [0, 3], [1], [2, 4, 5]
+    for size in (curvature, curvature[[2, 0, 1, 2, 3, 4]], curvature[[0, 2, 3, 0, 1, 4]]):
+        problem, descent = Quadratic(size), method(NORMS[name], 0.25 if method is normalized_steepest_descent else 1e-4)
+        run = simulate(problem, descent, np.ones(6), 1, record=W, dtype=dtype)
+        np.testing.assert_allclose(run.w[0], literal(problem, descent, np.ones(6), 1), rtol=rtol)
+
+
 # --- divergence -------------------------------------------------------------------------------------------------------
 
 
@@ -227,8 +252,8 @@ def test_the_dataset_says_what_was_run(tmp_path):
         (lambda: steepest_descent(Linf(), []), ValueError, "eta must not be empty"),
         (lambda: steepest_descent(Linf(), [[0.1]]), ValueError, "eta must be 0-D or 1-D"),
         (lambda: steepest_descent(Linf(), "0.1"), TypeError, "eta must hold real numbers"),
-        (lambda: normalized_steepest_descent("linf", 0.1), TypeError, "norm must be a Norm, such as.*got 'linf'"),
-        (lambda: steepest_descent(Linf, 0.1), TypeError, "norm must be a Norm"),
+        (lambda: normalized_steepest_descent("linf", 0.1), TypeError, 'got "linf": eossim.norms.from_name makes'),
+        (lambda: steepest_descent(Linf, 0.1), TypeError, r"norm must be a norm.*the class Linf: write Linf\(...\)"),
     ],
 )
 def test_methods_refused(make, error, message):

@@ -29,8 +29,8 @@ def norm_of(name, dim, rng):
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize("name", ["l2", "l1", "linf", "block_sum", "block_max"])
 @few
-@given(dim=st.integers(1, 9), seed=seeds, normalized=st.booleans(), wide=st.booleans())
-def test_compiled_steps_equal_the_numpy_ones(name, dense, dtype, dim, seed, normalized, wide):
+@given(dim=st.integers(1, 9), seed=seeds, normalized=st.booleans(), wide=st.booleans(), far=st.booleans())
+def test_compiled_steps_equal_the_numpy_ones(name, dense, dtype, dim, seed, normalized, wide, far):
     rng = np.random.default_rng(seed)
     dim, runs = 75 if wide and name == "l1" else dim, 128
     plan = steepest_run._plan(norm_of(name, dim, rng), dim)
@@ -41,6 +41,9 @@ def test_compiled_steps_equal_the_numpy_ones(name, dense, dtype, dim, seed, norm
         curvature = np.ascontiguousarray((q * spectrum) @ q.T, dtype=dtype)
         curvature = (curvature + curvature.T) / 2
     x = rng.standard_normal((dim, runs)).astype(dtype)
+    if far:  # squares overflow or underflow, of some blocks
+        most = np.finfo(dtype).maxexp - 20
+        x = np.ldexp(x, rng.integers(-most, most, runs) // rng.integers(1, 3, (dim, 1)))
     x[rng.random((dim, runs)) < 0.1] = 0
     x[:, rng.random(runs) < 0.1] = 0
     eta = (10 ** rng.uniform(-3, 3, runs)).astype(dtype)

@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eossim import Quadratic, Record, adaptive_descent, normalized_steepest_descent, simulate, steepest_descent
+from eossim.engine import steepest_run
+from eossim.engine.views import directions
 from eossim.norms import L1, L2, Linf, Lp, Mahalanobis, Norm, Spectral
 from eossim.problems import Function, LeastSquares, MatrixFactorization
+from tests.engine.cases import assert_same_bits
 from tests.engine.descents import H3, NORMS, Stretched, hessian
 from tests.strategies import seeds
 
@@ -109,6 +112,120 @@ def test_a_run_that_arrived_stays():
     assert np.isnan(run.directional_smoothness[1:]).all()
     assert float(run.mean_directional_smoothness) == pytest.approx(1)
     assert float(run.telescoped_residual) < 1e-15
+
+
+# --- of the run itself ------------------------------------------------------------------------------------------------
+
+
+def wrong_steps(monkeypatch, wrong):
+    """Let runs make other steps than those of their definition."""
+    for kind in ("_compiled", "_literal"):
+        make = getattr(steepest_run, kind)
+
+        def made(plan, x, curvature, eta, normalized, members, make=make):
+            return make(plan, x, curvature, wrong * eta, normalized, members)
+
+        monkeypatch.setattr(steepest_run, kind, made)
+    own = steepest_run.directions
+
+    def bent(norm, g):
+        dual, u = own(norm, g)
+        return dual, wrong * u
+
+    monkeypatch.setattr(steepest_run, "directions", bent)
+
+
+@pytest.mark.parametrize("wrong", [0, 1 + 1e-7, -1])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["l2", "l1", "linf", "block_sum", "block_max", "spectral", "mahalanobis", "own"])
+def test_wrong_steps_show(name, method, wrong, monkeypatch):
+    wrong_steps(monkeypatch, wrong)
+    rng = np.random.default_rng(0)
+    for problem in (Quadratic(hessian(rng)), MatrixFactorization(rng.standard_normal((1, 2)), 2)):
+        run = simulate(problem, method(NORMS[name], 0.1), rng.standard_normal(6), 8)
+        assert run.identity_residual.max() > (1e-9 if wrong > 0 else 1e-3)
+
+
+def test_a_wrong_direction_shows(monkeypatch):
+    own = steepest_run._plan
+    monkeypatch.setattr(steepest_run, "_plan", lambda norm, dim: own(L1(), dim))
+    run = simulate(Quadratic(H3), normalized_steepest_descent(Linf(), 0.1), [1.0, 2, 3], 8)
+    assert (run.identity_residual > 1e-3).all()
+
+
+@pytest.mark.parametrize("name", ["l1", "spectral"])
+@pytest.mark.parametrize("kept", [[0], [99], [0, 3, 4, 50, 98, 100], range(40, 101)])
+def test_what_is_said_of_a_step_does_not_depend_on_what_is_kept(name, kept):
+    problem, method = Quadratic(hessian(np.random.default_rng(0))), steepest_descent(NORMS[name], 0.3)
+    what = ("directional_smoothness", "identity_residual")
+    run, longer = (simulate(problem, method, np.ones(6), 100 + more, record=Record(what=what)) for more in (0, 1))
+    some = simulate(problem, method, np.ones(6), 100, record=Record(at=list(kept), what=what))
+    for quantity in what:
+        assert_same_bits(run[quantity].values, longer[quantity].values[:, :-1])
+        assert_same_bits(some[quantity].values, run[quantity].sel(step=some.step).values)
+
+
+def test_the_step_after_the_last_one_is_only_looked_at():
+    run, longer = (simulate(Quadratic([1.0]), steepest_descent(L2(), 1e30), [1.0], steps) for steps in (10, 11))
+    assert run.diverged_at == -1
+    assert longer.diverged_at == 11
+    assert np.isfinite(run.loss[:, :5]).all()
+
+
+@pytest.mark.parametrize("dim", [3000, 5000])  # fewer than two iterates, and one, between two looks at a run
+def test_steps_across_stretches(dim):
+    problem, norm = Quadratic(np.linspace(0.1, 1, dim)), Linf()
+    keep = Record(what=("w", "directional_smoothness"))
+    run = simulate(problem, steepest_descent(norm, 1e-4), np.ones((2, dim)), 4, record=keep, threads=2)
+    delta = np.diff(run.w.values, axis=1)
+    expected = (delta * problem.hvp(delta, delta)).sum(axis=-1) / norm.norm(delta) ** 2
+    np.testing.assert_allclose(run.directional_smoothness[:, :-1], expected, rtol=1e-10)
+
+
+def test_rounding_of_single_precision_shows():
+    problem = Quadratic(hessian(np.random.default_rng(0)))
+    for name in ("l2", "l1", "linf", "block_sum", "block_max"):
+        run = simulate(problem, steepest_descent(NORMS[name], 0.1), np.ones(6), 300, dtype="float32")
+        assert 1e-9 < run.identity_residual.max() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["l2", "l1", "linf", "block_sum", "block_max", "spectral"])
+def test_fast_convergence_down_to_the_smallest_numbers(name):
+    """A hundred times smaller with every round of steps, until nothing but zero is smaller."""
+    noise = np.random.default_rng(0).standard_normal((6, 6))
+    problem = Quadratic(np.eye(6) + 0.005 * (noise + noise.T))
+    eta = {"linf": 1 / 6, "block_max": 0.5, "spectral": 0.5}.get(name, 1.0)
+    for dtype, most in (("float64", 1e-12), ("float32", 1e-5)):
+        if dtype == "float64" or name != "spectral":
+            run = simulate(problem, steepest_descent(NORMS[name], eta), np.ones(6), 900, dtype=dtype)
+            assert run.identity_residual.max() < most
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize("c", [2.0**-600, 2.0**450])
+def test_identities_of_losses_of_any_magnitude(name, method, c):
+    rng = np.random.default_rng(3)
+    eta = 0.1 / c if method is steepest_descent else 0.1
+    run = simulate(Quadratic(c * hessian(rng)), method(NORMS[name], eta), rng.standard_normal(6), 20)
+    assert run.identity_residual.max() < 1e-12
+    assert (run.grad_norm > 0).all()
+
+
+def test_an_lmo_that_writes_to_its_argument():
+    class Writes(Norm):
+        def norm(self, d):
+            return np.abs(d).max(axis=-1)
+
+        def lmo(self, g):
+            g /= np.abs(g)
+            return g
+
+    with pytest.raises(ValueError, match="read-only"):
+        directions(Writes(), np.ones((2, 3)))
+    for problem in (Quadratic(H3), Quadratic(np.ones(3)), MatrixFactorization([[1.0, 2.0]], 1)):
+        with pytest.raises(ValueError, match=r"lmo.* must not write into its argument"):
+            simulate(problem, steepest_descent(Writes(), 0.1), steps=3)
 
 
 def test_an_lmo_that_is_none_shows():

@@ -83,6 +83,22 @@ class MixesTheBatch(Weighted):
         return np.full(np.shape(d)[:-1], np.abs(self.weights * d).max())
 
 
+class Writes(Weighted):
+    def lmo(self, g):
+        g[...] = super().lmo(g)
+        return g
+
+
+class ByCoordinate(Weighted):
+    def norm(self, d):
+        return np.abs(self.weights * d)
+
+
+class NoAnswer(Weighted):
+    def lmo(self, g):
+        return None
+
+
 @each_norm
 def test_every_norm_passes(norm, dim):
     assert check(norm, dim, seed=1).failures == ()
@@ -118,6 +134,9 @@ def test_own_products_and_approximate_norms_pass(norm):
         (NotZeroAtZero(), {"unit"}),
         (Raising(), {"batches", "unit", "attained", "maximal"}),
         (MixesTheBatch(), {"batches"}),
+        (Writes(), {"unchanged"}),
+        (ByCoordinate(), {"batches", "positive", "homogeneous", "subadditive", "unit", "maximal"}),
+        (NoAnswer(), {"batches", "unchanged", "unit", "attained", "maximal"}),
     ],
     ids=lambda value: repr(value) if isinstance(value, Norm) else "-".join(sorted(value)),
 )
@@ -136,6 +155,27 @@ def test_a_failure_has_a_witness():
     assert "> ‖x‖ + ‖y‖ = " in text
     assert "[" in text
     assert "raised LinAlgError: SVD did not converge" in repr(check(Raising()))
+
+
+def test_what_is_said_of_answers_of_a_wrong_kind():
+    shape = "norm of an array of shape (1, 4) has shape (1, 4) instead of (1,)"
+    assert dict(failure.split(": ", 1) for failure in check(ByCoordinate()).failures)["positive"].endswith(shape)
+    assert "lmo writes into its argument" in repr(check(WritesAlone()))
+    assert "give it the attribute dim" in repr(check(AnyLength()))
+    assert check(AnyLength(), 4).passed
+
+
+class WritesAlone(Writes):
+    def dual(self, g):
+        return np.abs(g / self.weights).sum(axis=-1)
+
+
+class AnyLength(Weighted):
+    dim = None
+
+
+class NoInteger(Weighted):
+    dim = 4.0
 
 
 def test_same_seed_same_result_and_long_vectors():
@@ -162,6 +202,7 @@ def test_it_is_cheap():
         ((Linf,), TypeError, r"norm must be a norm, got the class Linf: write Linf\(\.\.\.\)"),
         ((3,), TypeError, "norm must be a norm such as eossim.norms.Linf"),
         ((Weighted(), 5), ValueError, "the norm weighted is for 4 coordinates"),
+        ((NoInteger(),), TypeError, "dim of the norm nointeger must be an integer >= 1, got 4.0"),
         ((Linf(), 0), ValueError, "dim must be an integer >= 1"),
     ],
 )

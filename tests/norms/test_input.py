@@ -16,6 +16,7 @@ from eossim.norms import (
     Nuclear,
     Spectral,
     SumProduct,
+    as_norm,
     from_name,
 )
 
@@ -64,6 +65,7 @@ def test_blocks_of_equal_length_follow_one_another():
         (("block_max", 4), {}, ValueError, "give their length, such as blocks=1"),
         (("block_max", 4), {"blocks": 3}, ValueError, "blocks=3 does not divide the 4 coordinates: give lists"),
         (("mahalanobis", 4), {}, ValueError, r"needs P: give P of shape \(4,\) or \(4, 4\)"),
+        (("lp:3", 4), {"p": 4}, ValueError, 'the norm "lp:3" has its exponent in its name, got p=4 besides'),
         (("l2", 0), {}, ValueError, "dim must be an integer >= 1"),
     ],
 )
@@ -124,6 +126,66 @@ def test_names_refused(arguments, options, error, message):
 def test_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_arrays_serve_as_lists():
+    grid = np.arange(6).reshape(2, 3)
+    assert BlockMax(grid) == from_name("block_max", 6, blocks=grid) == BlockMax([[0, 1, 2], [3, 4, 5]])
+    assert BlockSum([np.array([0, 2]), np.array([1])]) == BlockSum([[0, 2], [1]])
+    assert Spectral(np.array([[2, 3], [3, 2]])) == Spectral([(2, 3), (3, 2)])
+    assert Spectral(np.array([2, 3])) == Spectral((2, 3))
+    with pytest.raises(TypeError, match="must hold integers"):
+        BlockMax(grid / 1)
+
+
+EQUAL = [
+    L2,
+    L1,
+    lambda: Lp(3),
+    lambda: Mahalanobis([1.0, 2.0]),
+    lambda: Mahalanobis([[2.0, 1.0], [1.0, 2.0]]),
+    lambda: BlockMax([[0], [1]]),
+    lambda: Spectral((2, 3), radii=[2.0]),
+    lambda: MaxProduct([(Linf(), 2), Nuclear((2, 2))]),
+]
+
+
+def test_norms_are_equal_if_they_are_the_same():
+    for make in EQUAL:
+        assert make() == make()
+        assert hash(make()) == hash(make())
+    different = [make() for make in EQUAL]
+    different += [Lp(4), Mahalanobis([1.0, 3.0]), BlockSum([[0], [1]]), BlockMax([[1], [0]]), Spectral((2, 3))]
+    different += [Spectral((2, 3), polar="newton_schulz"), MaxProduct([(L1(), 2), Nuclear((2, 2))]), Nuclear((2, 3))]
+    assert len(set(different)) == len(different)
+    assert L2() != "l2"
+
+
+@pytest.mark.parametrize("name", ["l1", "l2", "linf", "frobenius", "lp:3", "lp:inf"])
+def test_a_name_can_say_all(name):
+    assert as_norm(name) == as_norm(name, 4) == from_name(name, 4)
+    assert as_norm(as_norm(name)) == as_norm(name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            ("spectral",),
+            ValueError,
+            'the norm "spectral" needs more than its name: make it with eossim.norms.from_name',
+        ),
+        (("lp",), ValueError, "needs more than its name"),
+        (("spectral", 4), ValueError, "needs the shape"),
+        (("l3",), ValueError, 'unknown norm "l3"'),
+        ((3,), TypeError, "norm must be a norm such as"),
+        ((Linf, 3), TypeError, "got the class Linf"),
+        ((Spectral((2, 2)), 3), ValueError, "is for 4 coordinates"),
+    ],
+)
+def test_what_is_no_norm(arguments, error, message):
+    with pytest.raises(error, match=message):
+        as_norm(*arguments)
 
 
 def test_attributes():

@@ -1,5 +1,9 @@
 """Verification of norms, and the experiments on steepest descent: what is wrong must fail."""
 
+import time
+
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -61,6 +65,50 @@ def test_a_norm_of_too_many_coordinates_passes_over_small_data():
     assert "not applicable" in verdict.checks[-1].detail
 
 
+def test_an_approximate_lmo_is_held_to_the_identities():
+    (verdict,) = eossim.verify(Spectral((3, 4), polar="newton_schulz"), data=("digits",), jobs=1)
+    assert verdict.passed
+    assert "identities" in verdict.checks[1].detail
+
+
+class NoBatches(Weighted):
+    def norm(self, d):
+        return np.abs(self.weights * d).max()
+
+
+def test_a_norm_that_answers_wrongly_fails_and_says_so():
+    (verdict,) = eossim.verify(NoBatches(), data=("diabetes",), jobs=1)
+    assert [check.passed for check in verdict.checks] == [False] * 3
+    assert "norm of an array of shape (2, 4, 3) has shape ()" in verdict.checks[0].detail
+    assert verdict.checks[1].detail.startswith("not tried: norm of the norm nobatches, asked with shape (2, 3)")
+
+
+@pytest.mark.parametrize("polar", ["svd", "newton_schulz"])
+def test_large_norms_are_verified_in_seconds(polar):
+    start = time.process_time()
+    (verdict,) = eossim.verify(Spectral((20, 20), polar=polar), data=("diabetes",), jobs=1)
+    assert verdict.passed, verdict
+    assert verdict.checks[1].cases > 0
+    assert time.process_time() - start < 10
+
+
+class Halved(Norm):
+    """The spectral norm of 4 x 4 matrices with an LMO of half the length."""
+
+    dim = 16
+
+    def norm(self, d):
+        return Spectral((4, 4)).norm(d)
+
+    def lmo(self, g):
+        return 0.5 * Spectral((4, 4)).lmo(g)
+
+
+def test_a_large_norm_with_a_wrong_lmo_fails():
+    (verdict,) = eossim.verify(Halved(), data=(), jobs=1)
+    assert [check.passed for check in verdict.checks] == [False, False]
+
+
 @pytest.mark.parametrize("name", sorted(set(STEEPEST) - {"norms_coexistence"}))
 def test_experiments_pass(name):
     found = STEEPEST[name]("synthetic", random_problem, np.random.default_rng(7), 1)
@@ -88,7 +136,7 @@ def scaled(factor):
         ("norms_above_edge", 1.001),
         ("coordinate_descent_edge", 1.001),
         ("sharpness_estimator", 1.001),
-        ("sharpness_bounds", 0.1),
+        ("sharpness_bounds", 1.5),
         ("normalized_two_cycles", 0.05),
     ],
 )
@@ -106,3 +154,19 @@ def test_a_wrong_step_is_noticed(monkeypatch, name):
 
     monkeypatch.setattr(steepest, "Linf", Longer)
     assert not STEEPEST[name]("synthetic", random_problem, np.random.default_rng(7), 2).passed
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 0.97])
+def test_a_wrong_bound_is_noticed(monkeypatch, factor):
+    right = steepest.upper_bound
+    monkeypatch.setattr(steepest, "upper_bound", lambda norm, H: (factor * right(norm, H)[0], "wrong"))
+    assert not STEEPEST["sharpness_bounds"]("synthetic", random_problem, np.random.default_rng(7), 2).passed
+
+
+@pytest.mark.parametrize("change", ["np.sqrt(np.abs(level * J))", "0.9 * level * J"])
+def test_a_wrong_law_of_deviations_is_noticed(change):
+    source = Path(steepest.__file__).read_text(encoding="utf-8")
+    assert source.count("level * J") == 1
+    room = {"__name__": steepest.__name__, "__package__": "eossim.verification"}
+    exec(source.replace("level * J", change), room)
+    assert not room["divergence_cone"]("synthetic", random_problem, np.random.default_rng(7), 1).passed

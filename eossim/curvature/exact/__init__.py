@@ -25,7 +25,10 @@ def exact_sharpness(norm: Norm, operator: Operator, *, demanded: bool = False) -
     * Any norm: rank one, parts that H does not couple, and negative definite H that are solved in the dual norm.
 
     A Hessian without entries is solved by Lanczos iterations in ℓ2 and Mahalanobis norms and, if it is known to be
-    positive semidefinite, in sums of them; at small dimensions its entries are computed.
+    positive semidefinite, in sums of them. Of a function of up to 256 coordinates the entries are computed.
+
+    Exact is up to rounding: of eigenvalues, relative to the largest of them in magnitude. Where rounding could decide
+    more, as in searches over nearly flat faces, or the Lanczos iterations do not converge, there is no answer.
 
     Args:
         norm: The norm ‖·‖.
@@ -33,11 +36,13 @@ def exact_sharpness(norm: Norm, operator: Operator, *, demanded: bool = False) -
         demanded: Whether to raise instead of returning None.
 
     Raises:
-        ValueError: if the dimensions differ; with `demanded`, if no exact method fits: it says what one would need.
+        ValueError: if the dimensions differ; with `demanded`, if no exact method fits: it says what one would need; if
+            a Hessian that was said to be positive semidefinite has a negative curvature.
 
     Source: arXiv:2603.05002 (definition).
     """
     norm.check_dim(operator.dim)
+    operator = operator if operator.matrix is not None else operator.with_entries()
     reduced = reduce(norm, operator.dim)
     try:
         if operator.matrix is not None:
@@ -45,6 +50,7 @@ def exact_sharpness(norm: Norm, operator: Operator, *, demanded: bool = False) -
                 found = solve(reduced.ball, reduced.hessian(operator.matrix))
         else:
             found = implicit(reduced, operator)
+            operator.check_semidefinite()
     except Unsolved as why:
         if demanded:
             advice = "method='estimate' gives a lower bound, and upper_bound bounds it from above"

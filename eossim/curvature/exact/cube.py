@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
-from .found import Found, Unsolved
+from .found import DECIDED, Found, Unsolved
 from .gray import best_signs, signs_of
 
 _MAX_DIM = 26
@@ -30,12 +30,14 @@ def cube(H: np.ndarray) -> Found:
     such maximisers take one with the fewest: H_FF is negative definite (along a null direction the form would be
     constant up to the boundary). Given the signs σ of the rest R, the best d_F is -H_FF⁻¹H_FR σ, and the value
     σᵀ(H_RR - H_RF H_FF⁻¹ H_FR)σ. Every F with H_FF negative definite is tried with all σ up to ±, and a value counts if
-    its d_F lies in the cube. Supersets of an F that fails fail as well (interlacing).
+    its d_F lies in the cube. Supersets of an F that fails fail as well (interlacing). Whether H_FF is definite is asked
+    after scaling its diagonal to -1, as coordinates may be of any size.
 
     If σ_iσ_jH_ij >= 0 for some σ and all i, j (no frustration), S = Σ|H_ij| at any dimension.
 
     Raises:
-        Unsolved: if there are too many of these: beyond 26 coordinates, fewer if many have H_ii < 0.
+        Unsolved: if there are too many of these: beyond 26 coordinates, fewer if many have H_ii < 0; or if rounding
+            decides which of them count, and it matters.
     """
     d = len(H)
     negative = np.flatnonzero(np.diag(H) < 0)
@@ -43,8 +45,11 @@ def cube(H: np.ndarray) -> Found:
         sigma = unfrustrated(H)
         if sigma is not None:
             return Found.at(H, sigma, "sum of |H_ij|: no frustration")
-    sets, work = [], 0
-    for free in _free_sets(H, negative):
+    sets, work, doubt = [], 0, 0.0
+    for free, unsure in _free_sets(H, negative):
+        doubt = max(doubt, unsure)
+        if unsure:
+            continue
         sets.append(free)
         work += (1 << (d - len(free))) // 2 + _SET_COST
         if work > _MAX_FLIPS or d > _MAX_DIM:
@@ -53,27 +58,39 @@ def cube(H: np.ndarray) -> Found:
     best, point = -np.inf, np.zeros(d)
     for free in sets:
         rest = np.setdiff1d(np.arange(d), free)
-        K = -np.linalg.solve(H[np.ix_(free, free)], H[np.ix_(free, rest)])
+        root = np.sqrt(-H[free, free])[:, None]
+        K = -np.linalg.solve(H[np.ix_(free, free)] / (root * root.T), H[np.ix_(free, rest)] / root) / root
         G = H[np.ix_(rest, rest)] + H[np.ix_(rest, free)] @ K
         value, sigma = _best(np.ascontiguousarray(np.vstack([0.5 * (G + G.T), K]).T))
         if value > best:
             best, point = value, np.zeros(d)
             point[rest], point[free] = sigma, K @ sigma
+    if doubt > DECIDED * best:
+        raise Unsolved(f"rounding decides which coordinates lie inside the cube, which is worth up to {doubt:.1e}")
     how = f"all sign vectors by Gray code, {d} coordinates"
     return Found.at(H, point, how if len(sets) == 1 else f"{how}, {len(sets)} sets of them free")
 
 
-def _free_sets(H: np.ndarray, candidates: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield every subset of `candidates` with H_FF negative definite, the empty one first."""
-    scale = 1e-12 * np.abs(H).max()
+def _free_sets(H: np.ndarray, candidates: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield every subset F of `candidates` with H_FF negative definite and 0, the empty one first.
+
+    A set that is singular up to rounding comes with what leaving it out can cost: along its null direction the form
+    changes by that at most, up to the boundary.
+    """
+    root = np.sqrt(-np.diag(H)[candidates])
+    M = H[np.ix_(candidates, candidates)] / np.outer(root, root)
+    rounding = 10 * len(H) * np.finfo(float).eps
     stack: list[tuple[list[int], int]] = [([], 0)]
     while stack:
         free, start = stack.pop()
-        yield np.array(free, dtype=np.intp)
+        yield candidates[free], 0.0
         for k in range(start, len(candidates)):
-            larger = [*free, int(candidates[k])]
-            if np.linalg.eigvalsh(H[np.ix_(larger, larger)])[-1] < -scale:
+            larger = [*free, k]
+            top = np.linalg.eigvalsh(M[np.ix_(larger, larger)])[-1]
+            if top < -rounding:
                 stack.append((larger, k + 1))
+            elif top < rounding:
+                yield candidates[larger], 8 * len(larger) * rounding * float(root[larger] @ root[larger])
 
 
 def _best(columns: np.ndarray) -> tuple[float, np.ndarray]:

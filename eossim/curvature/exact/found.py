@@ -27,5 +27,9 @@ class Found:
         return cls(float(point @ H @ point), point, how)
 
 
+#: Part of a value that what rounding left undecided may be.
+DECIDED = 1e-9
+
+
 class Unsolved(Exception):  # noqa: N818  (not an error: `exact_sharpness` answers None)
     """No exact method fits; the text says what it would take."""

@@ -1,4 +1,4 @@
-"""Hessians without entries: Lanczos iterations, or entries one product at a time."""
+"""Hessians without entries: Lanczos iterations."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from ..operator import Operator
 from .ball import Euclidean, Power
 from .found import Found, Unsolved
 from .reduce import Reduced
-from .solve import best_part, solve
-from .spectrum import Leading, lanczos, one_thread
+from .solve import best_part
+from .spectrum import Leading, lanczos
 
-#: Coordinates up to which the entries of H are computed, one product each.
-_ENTRIES = 64
 #: Parts of a sum of norms that are solved one by one.
 _PARTS = 1024
 
@@ -23,15 +21,18 @@ def implicit(reduced: Reduced, operator: Operator) -> Found:
     """Return the sharpness of a Hessian that is known by its products alone.
 
     Raises:
-        Unsolved: if that takes its entries and there are many, or it is not known to be semidefinite.
+        Unsolved: if that takes its entries, or it is not known to be semidefinite.
     """
     ball, product = reduced.ball, reduced.product(operator)
-    if ball.size <= _ENTRIES:
-        return _dense(reduced, operator)
+    if operator.affordable:  # and yet without entries
+        return Found(np.nan, np.full(operator.dim, np.nan), "not finite")
     if isinstance(ball, Euclidean):
         return _found(lanczos(product, ball.size))
     if not (isinstance(ball, Power) and ball.p == 1 and ball.euclidean):
-        raise Unsolved(f"exact sharpness in this norm needs the entries of the Hessian at dim {ball.size} > {_ENTRIES}")
+        raise Unsolved(
+            f"exact sharpness in this norm needs the entries of the Hessian, {ball.size} products with unit vectors: "
+            "give them as a matrix"
+        )
     if not operator.semidefinite:
         raise Unsolved(
             "exact sharpness in a sum of norms needs a Hessian that is known to be positive semidefinite "
@@ -58,11 +59,3 @@ def _part(product: Callable[[np.ndarray], np.ndarray], size: int, at: slice, dim
 
 def _found(pair: Leading) -> Found:
     return Found(pair.value, pair.vector, pair.how)
-
-
-def _dense(reduced: Reduced, operator: Operator) -> Found:
-    rows = operator(np.eye(operator.dim))
-    if not np.isfinite(rows).all():
-        return Found(np.nan, np.full(operator.dim, np.nan), "not finite")
-    with one_thread():
-        return solve(reduced.ball, reduced.hessian(0.5 * (rows + rows.T)))

@@ -38,14 +38,17 @@ def solve(ball: Ball, H: np.ndarray) -> Found:
             return _apart(ball, H, groups)
         if ball.p == 1 and is_semidefinite(H):
             return best_part(ball, [solve(part, H[at, at]) for part, at in zip(ball.parts, ball.slices(), strict=True)])
+    root = _scales(H)
+    scaled = Spectrum(H / np.outer(root, root))
+    if scaled.top <= scaled.rounding:
+        return _negative(ball, H, scaled, root)
     h = Spectrum(H)
-    if h.top <= h.rounding:
-        return _negative(ball, h)
     point = _rank_one(ball, h)
     if point is not None:
         return Found.at(H, point, "closed form: rank one, or that plus the identity")
     if isinstance(ball, Own):
-        raise Unsolved(f"exact sharpness in the norm {ball.norm.name} is known for Hessians of rank one only")
+        exact = "" if ball.norm.traits.exact_lmo else ", and from an exact LMO"
+        raise Unsolved(f"exact sharpness in the norm {ball.norm.name} is known for Hessians of rank one only{exact}")
     if not isinstance(ball, Power):
         return one_matrix(ball, h)
     return _combined(ball, h)
@@ -99,21 +102,31 @@ def _apart(ball: Power, H: np.ndarray, groups: list[np.ndarray]) -> Found:
     return Found.at(H, point, f"{len(groups)} uncoupled parts: {found[hardest].how}")
 
 
-def _negative(ball: Ball, h: Spectrum) -> Found:
-    """Solve a negative semidefinite H: 0 if it is singular, else by duality.
+def _scales(H: np.ndarray) -> np.ndarray:
+    """Return √|H_ii|, or the root of the largest |H_ij| where it is 0: the sign of H is then that of H_ij/(r_i r_j).
+
+    Rounding can so hide it between coordinates only that are nearly dependent, not between large and small ones.
+    """
+    diagonal = np.abs(np.diag(H))
+    root = np.sqrt(np.where(diagonal > 0, diagonal, np.abs(H).max(axis=1)))
+    return np.where(root > 0, root, 1.0)
+
+
+def _negative(ball: Ball, H: np.ndarray, scaled: Spectrum, root: np.ndarray) -> Found:
+    """Solve a negative semidefinite H, given H_ij/(r_i r_j): 0 if it is singular, else by duality.
 
     For A = -H positive definite, min {dᵀAd : ‖d‖ = 1} = 1/max {‖d‖² : dᵀAd = 1} = 1/max {gᵀA⁻¹g : ‖g‖* = 1}, with
     d = A⁻¹g up to its length.
     """
-    if h.top >= -h.rounding:
-        return Found.at(h.H, _to_sphere(ball, h.leading), "zero: negative semidefinite and singular")
+    if scaled.top >= -scaled.rounding:
+        return Found.at(H, _to_sphere(ball, scaled.leading / root), "zero: negative semidefinite and singular")
     other = dual(ball)
     if other is None:
         raise Unsolved("exact sharpness of a negative definite Hessian needs a norm whose dual is known here")
-    values, vectors = h.pairs
-    inverse = (vectors / -values) @ vectors.T
+    values, vectors = scaled.pairs
+    inverse = (vectors / -values) @ vectors.T / np.outer(root, root)
     found = solve(other, 0.5 * (inverse + inverse.T))
-    return Found.at(h.H, _to_sphere(ball, inverse @ found.witness), f"dual norm, inverse Hessian: {found.how}")
+    return Found.at(H, _to_sphere(ball, inverse @ found.witness), f"dual norm, inverse Hessian: {found.how}")
 
 
 def _to_sphere(ball: Ball, d: np.ndarray) -> np.ndarray:
@@ -135,6 +148,8 @@ def size_of(ball: Ball, d: np.ndarray) -> float:
 
 def _rank_one(ball: Ball, h: Spectrum) -> np.ndarray | None:
     """Return the maximiser for H = aaᵀ + cI: the extreme point along a, if c = 0 or all of them are equally long."""
+    if not _known(ball):
+        return None
     values = h.values
     c = float(values[0]) if len(values) > 1 else 0.0
     if len(values) > 1 and values[-2] - c > h.rounding:
@@ -142,3 +157,10 @@ def _rank_one(ball: Ball, h: Spectrum) -> np.ndarray | None:
     if abs(c) > h.rounding and (c < 0 or squared_length(ball) is None):
         return None
     return extreme(ball, h.leading)
+
+
+def _known(ball: Ball) -> bool:
+    """Whether extreme points are those of the ball, not what an approximate LMO makes of them."""
+    if isinstance(ball, Power) and not ball.euclidean:
+        return all(map(_known, ball.parts))
+    return not isinstance(ball, Own) or ball.norm.traits.exact_lmo

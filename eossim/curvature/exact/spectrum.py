@@ -8,13 +8,17 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 from threadpoolctl import ThreadpoolController
 
-#: Coordinates up to which all eigenvalues cost less than a Lanczos iteration.
-DENSE = 500
-_RESTARTS = 1000
+from .found import Unsolved
+
+#: Coordinates up to which all eigenvalues cost less than Lanczos iterations, and up to which they are affordable.
+DENSE, _AFFORDABLE = 500, 2000
+#: Vectors in the Krylov space, and restarts: each of them takes half as many products, 300 in all.
+_KRYLOV, _RESTARTS = 32, 17
+#: Residual relative to the eigenvalue at which the iterations stop; ten times that is taken for rounding.
+_RESIDUAL = 1e-10
 
 
 def one_thread() -> AbstractContextManager:
@@ -90,15 +94,27 @@ class Leading(NamedTuple):
 
 
 def leading(H: np.ndarray) -> Leading:
-    """Return the largest algebraic eigenvalue of a matrix and a unit eigenvector."""
+    """Return the largest algebraic eigenvalue of a matrix and a unit eigenvector.
+
+    Raises:
+        Unsolved: if the matrix is large and the Lanczos iterations did not converge.
+    """
     if len(H) > DENSE:
-        return lanczos(lambda v: H @ v, len(H))
-    values, vectors = eigh(H, subset_by_index=[len(H) - 1, len(H) - 1])
-    return Leading(float(values[0]), vectors[:, 0])
+        try:
+            return lanczos(lambda v: H @ v, len(H))
+        except Unsolved:
+            if len(H) > _AFFORDABLE:
+                raise
+    values, vectors = np.linalg.eigh(H)
+    return Leading(float(values[-1]), vectors[:, -1])
 
 
 def lanczos(apply: Callable[[np.ndarray], np.ndarray], dim: int) -> Leading:
-    """Return the largest algebraic eigenvalue of v -> Hv; NaN if a product is not finite."""
+    """Return the largest algebraic eigenvalue of v -> Hv, with about 300 products at most; NaN if one is not finite.
+
+    Raises:
+        Unsolved: if the iterations did not converge, as where many eigenvalues lie close to the largest one.
+    """
     if dim <= 2:  # too small for a Krylov space
         H = np.stack([apply(row) for row in np.eye(dim)])
         return leading(0.5 * (H + H.T)) if np.isfinite(H).all() else Leading(np.nan, np.full(dim, np.nan))
@@ -109,12 +125,14 @@ def lanczos(apply: Callable[[np.ndarray], np.ndarray], dim: int) -> Leading:
     if not first.any():  # a random vector lies in the kernel only if everything does
         return Leading(0.0, np.eye(1, dim)[0], 0.0)
     operator = LinearOperator((dim, dim), matvec=lambda v: apply(v.ravel()), dtype=np.float64)
+    krylov = min(dim, _KRYLOV)
     try:
-        _, vectors = eigsh(operator, k=1, which="LA", v0=start, ncv=min(dim, 32), tol=1e-13, maxiter=_RESTARTS)
-        v = vectors[:, 0]
-    except ArpackNoConvergence as stopped:  # the residual tells
-        v = stopped.eigenvectors[:, 0] if stopped.eigenvectors.shape[1] else start
-    v = v / np.linalg.norm(v)
+        v = eigsh(operator, k=1, which="LA", v0=start, ncv=krylov, tol=_RESIDUAL, maxiter=_RESTARTS)[1][:, 0]
+    except ArpackError:
+        raise Unsolved("the largest eigenvalue is not separated: Lanczos iterations did not converge") from None
     Hv = apply(v)
     value = float(v @ Hv)
-    return Leading(value, v, float(np.linalg.norm(Hv - value * v)))
+    residual = float(np.linalg.norm(Hv - value * v))
+    if not residual <= 10 * _RESIDUAL * abs(value):
+        raise Unsolved(f"Lanczos iterations left a residual of {residual:.1e} of the eigenvalue {value:.6g}")
+    return Leading(value, v, residual)

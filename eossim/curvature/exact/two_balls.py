@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import eigh
 
-from .found import Found, Unsolved
+from .found import DECIDED, Found, Unsolved
 
 _HALVINGS = 100
 _LOG_ODDS = 60.0
@@ -26,11 +25,12 @@ def two_balls(H: np.ndarray, first: int) -> Found:
         first: Number of coordinates of the first block.
 
     Raises:
-        Unsolved: if rounding keeps the point that is found from meeting the bound.
+        Unsolved: if rounding keeps the point that is found from meeting the bound, or hides it.
     """
+    rounding = len(H) * np.finfo(float).eps * np.abs(H).max()
     for inner in (slice(first, None), slice(None, first)):
         point = _free_block(H, inner, first)
-        if point is not None:
+        if point is not None and rounding <= DECIDED * (point @ H @ point):
             return Found.at(H, point, "two blocks, one of them inside its ball")
     low, high = -_LOG_ODDS, _LOG_ODDS
     heavy, light = None, None  # top eigenvectors with ‖d₁‖ > ‖d₂‖ and with ‖d₁‖ < ‖d₂‖
@@ -47,7 +47,7 @@ def two_balls(H: np.ndarray, first: int) -> Found:
             break
     best = max((_scaled(d, first) for d in _balanced(heavy, light, first)), key=lambda d: d @ H @ d)
     value = float(best @ H @ best)
-    if not bound - value <= _AGREEMENT * bound:
+    if not (bound - value <= _AGREEMENT * bound and rounding <= DECIDED * value):
         raise Unsolved(f"rounding: two blocks, {value} was attained and the bound is {bound}")
     return Found.at(H, best, "two blocks: the semidefinite bound is attained")
 
@@ -57,9 +57,9 @@ def _free_block(H: np.ndarray, inner: slice, first: int) -> np.ndarray | None:
     outer = slice(None, first) if inner.start else slice(first, None)
     values, vectors = np.linalg.eigh(-H[inner, inner])
     coupling = vectors.T @ H[inner, outer]
-    tiny = 1e-13 * np.abs(H).max()
+    tiny, slight = 1e-13 * np.abs(values).max(), 1e-13 * np.abs(coupling).max()
     flat = values <= tiny
-    if values[0] < -tiny or (flat.any() and np.abs(coupling[flat]).max() > tiny):
+    if values[0] < -tiny or (flat.any() and np.abs(coupling[flat]).max() > slight):
         return None  # a free block has no maximum
     response = vectors[:, ~flat] @ (coupling[~flat] / values[~flat, None])
     schur = H[outer, outer] + H[outer, inner] @ response
@@ -74,8 +74,8 @@ def _pencil(H: np.ndarray, log_odds: float, first: int) -> tuple[float, np.ndarr
     scale = np.empty(len(H))
     scale[:first] = np.sqrt(1 + np.exp(-log_odds))
     scale[first:] = np.sqrt(1 + np.exp(log_odds))
-    values, vectors = eigh(scale[:, None] * H * scale, subset_by_index=[len(H) - 1, len(H) - 1])
-    return float(values[0]), scale * vectors[:, 0]
+    values, vectors = np.linalg.eigh(scale[:, None] * H * scale)
+    return float(values[-1]), scale * vectors[:, -1]
 
 
 def _balanced(heavy: np.ndarray | None, light: np.ndarray | None, first: int) -> list[np.ndarray]:
