@@ -163,6 +163,6 @@ def _both_sides(problem: Quadratic, norms: list[Norm], found: list[GeneralizedSh
     columns = ["norm", f"loss after {steps} steps / at start", "growth a step, predicted", "stepped", ""]
     return (
         f"steepest descent below the edge ({_BELOW:g} of 2 / upper bound, from a random start: it must converge) and "
-        f"above it ({_ABOVE:g} of 2/S,\nalong the direction found: it must grow by eta S - 1 a step, so that the edge is "
-        "at most 2/S)\n" + text_table(columns, rows)
+        f"above it ({_ABOVE:g} of 2/S,\nalong the direction found: it must grow by eta S - 1 a step, so that the edge "
+        "is at most 2/S)\n" + text_table(columns, rows)
     )

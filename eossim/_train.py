@@ -215,13 +215,14 @@ def _late(run: Any) -> str:
     """Return how the run ended, and the ratio of sharpness to edge in its second half."""
     ended = str(np.ravel(run.stopped.values)[0]) if "stopped" in run else "steps"
     lines = [] if ended == "steps" else [f"ended early: {ended} at step {int(np.ravel(run.stopped_at.values)[0])}"]
-    first, last = float(run.loss[0, 0]), float(run.loss[0, -1])
-    if not last <= 1e3 * first:
-        lines.append(f"the loss grew from {first:.4g} to {last:.4g}: eta is too large for this start")
+    kept = np.flatnonzero(run.step.values <= int(np.ravel(run.stopped_at.values)[0]))
+    losses = run.loss.values[0, kept]
+    if not losses[-1] <= 1e3 * losses[0]:
+        lines.append(f"the loss grew from {losses[0]:.4g} to {losses[-1]:.4g}: eta is too large for this start")
         return "\n".join(lines)
     name = beside_edge(run)
-    if name is not None:
-        ratio = late_ratio(run.step.values, run[name].values[0], run.edge.values[0])
+    if name is not None and kept.size > 4:
+        ratio = late_ratio(run.step.values[kept], run[name].values[0, kept], run.edge.values[0, kept])
         low, high = ratio.quartiles
         reached = "at the edge" if 0.9 <= ratio.both <= 1.2 else "below it" if ratio.both < 0.9 else "above it"
         lines.append(

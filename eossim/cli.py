@@ -190,7 +190,9 @@ def simulate(
     if method == "sgd" and dtype != "float64":
         raise ValueError(f"sgd runs in float64, got --dtype {dtype}")
     if method == "sgd":
-        typer.echo(_runs.print_stochastic_run(problem, _parse(values), sampling=sampling, steps=steps, seed=seed, out=out))
+        typer.echo(
+            _runs.print_stochastic_run(problem, _parse(values), sampling=sampling, steps=steps, seed=seed, out=out)
+        )
         return
     typer.echo(_runs.print_run(problem, method, _parse(values), steps=steps, seed=seed, dtype=dtype, out=out))
 

@@ -85,7 +85,7 @@ def test_adapted_steps_have_names():
     result = run("simulate", "--method", "dai_yang", "--spectrum", "10,4,1", "--steps", 500)
     assert result.exit_code == 0, result.output
     head = next(line for line in result.output.splitlines() if "step_size" in line).split()
-    last = [line for line in result.output.splitlines() if re.match(r"\s+500 ", line)][0].split()
+    last = next(line for line in result.output.splitlines() if re.match(r"\s+500 ", line)).split()
     assert float(last[head.index("step_size")]) == pytest.approx(2 / 11, rel=1e-5)  # R8 of the notes
 
 
@@ -122,9 +122,23 @@ def test_data_without_curvature_are_refused(tmp_path):
         (("simulate", "--method", "steepest_descent", "--norm", "l1", "--spectrum", "2,1", "eta=-1"), "eta"),
         (("simulate", "--method", "gd", "--norm", "l1", "--spectrum", "2,1", "eta=1"), "--norm, --shape and --blocks"),
         (("simulate", "--method", "cauchy", "--norm", "l1", "--spectrum", "2,1"), "--norm, --shape and --blocks"),
-        (("simulate", "--method", "steepest_decsent", "--norm", "l1", "--spectrum", "2,1", "eta=1"), "steepest_descent"),
         (
-            ("simulate", "--method", "steepest_descent", "--norm", "l1", "--spectrum", "2", "eta=1", "--sampling", "iid"),
+            ("simulate", "--method", "steepest_decsent", "--norm", "l1", "--spectrum", "2,1", "eta=1"),
+            "steepest_descent",
+        ),
+        (
+            (
+                "simulate",
+                "--method",
+                "steepest_descent",
+                "--norm",
+                "l1",
+                "--spectrum",
+                "2",
+                "eta=1",
+                "--sampling",
+                "iid",
+            ),
             "--sampling is for sgd",
         ),
     ],

@@ -37,7 +37,7 @@ def test_the_table_is_the_run(tmp_path):
     )
     np.testing.assert_array_equal(kept.loss.values[0], again.loss.values[0])
     np.testing.assert_allclose(kept.edge.values, again.edge.values, rtol=1e-12)
-    last = [line.split() for line in result.output.splitlines() if re.match(r"60 ", line)][0]
+    last = next(line.split() for line in result.output.splitlines() if re.match(r"60 ", line))
     assert last[1] == f"{float(again.loss[0, -1]):.5g}"
     assert "second half: sharpness / edge" in result.output
 
@@ -124,3 +124,12 @@ def test_experiments_are_listed_and_run(tmp_path):
     assert wrong.exit_code == 2
     assert 'did you mean "regimes"' in wrong.output
     assert "existing folder" in run("experiment", "catapult", "--out", tmp_path / "nowhere" / "g.png").output
+
+
+def test_a_run_that_ends_early_is_not_said_to_grow(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "d.npz", X=rng.standard_normal((20, 3)), y=rng.standard_normal(20))
+    result = run("train", "--data", tmp_path / "d.npz", "--sizes", "3,4,1", "--activation", "relu", "--eta", 0.1,
+                 "--steps", 20, "--gain", 1e-200)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "eta is too large" not in result.output

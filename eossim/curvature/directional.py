@@ -84,7 +84,8 @@ def directional_smoothness(
     """
     choice("kind", kind, KINDS)
     if not (hasattr(problem, "dim") and hasattr(problem, "grad")):
-        raise TypeError(f"problem must have dim and grad(w), got {problem!r}: wrap a Hessian H as eossim.Quadratic(H)")
+        kind_of = type(problem).__name__
+        raise TypeError(f"problem must have dim and grad(w), got {kind_of}: wrap a Hessian H as Quadratic(H)")
     if kind in _NEED_HVP and not hasattr(problem, "hvp"):
         raise TypeError(f"kind {kind!r} needs a problem with hvp(w, v), got {problem!r}; signed and secant do without")
     if nodes is not None and kind not in _INTEGRALS:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .gradients import State
+from .oracle import Oracle
 
 _FORMAT = "eossim training checkpoint 1"
 
@@ -104,19 +105,22 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def fingerprint(problem: Any) -> dict[str, Any]:
-    """Return what tells a problem from others: its type and size, and its loss and gradient at a fixed point."""
-    dim = int(problem.dim)
-    probe = np.cos(np.arange(dim) * 1.7) / np.sqrt(1 + dim)
-    probe = probe.astype(getattr(problem, "dtype", np.float64))
+    """Return what tells a problem from others: type, size, dtype, loss and gradient at a fixed point."""
+    oracle, dim = Oracle(problem), int(problem.dim)
+    probe = (np.cos(np.arange(dim) * 1.7) / np.sqrt(1 + dim)).astype(oracle.dtype)
     with np.errstate(all="ignore"):
         grad = np.asarray(problem.grad(probe), dtype=np.float64)
-        numbers = [float(problem.loss(probe)), float(np.abs(grad).sum()), float(grad @ np.sin(np.arange(dim) * 2.3))]
-    return {"type": type(problem).__name__, "dim": dim, "shown": _shown(problem), "values": numbers}
+        weights = np.sin(np.arange(dim) * 2.3)
+        numbers = [float(problem.loss(probe)), float(np.abs(grad).sum()), float(grad @ weights)]
+        if oracle.takes_batch:  # the order of samples counts: batches are drawn by number
+            numbers.append(float(oracle.batch_grad(probe, np.array([0])).astype(np.float64) @ weights))
+    own = {"type": type(problem).__name__, "dim": dim, "dtype": oracle.dtype.name, "shown": _shown(problem)}
+    return {**own, "values": numbers}
 
 
 def same_problem(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether two fingerprints agree; their numbers up to rounding, which differs between machines."""
-    if any(one[name] != other[name] for name in ("type", "dim")):
+    if any(one[name] != other[name] for name in ("type", "dim", "dtype")):
         return False
     a, b = np.array(one["values"]), np.array(other["values"])
     size = np.abs(a[np.isfinite(a)]).max(initial=0.0)

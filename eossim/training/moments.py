@@ -54,8 +54,9 @@ class Moments:
     def preconditioner(self, state: Mapping[str, Any], g: np.ndarray | None = None) -> np.ndarray:
         """Return the diagonal P = sqrt(v̂) + eps, shape (dim,), of the step that leaves a state.
 
-        With Adam's v̂ = v/(1 - beta2^t). It is what the edge of `adam_frozen` and `rmsprop_frozen` is about: the largest
-        eigenvalue of P^(-1/2) H P^(-1/2).
+        With Adam's v̂ = v/(1 - beta2^t), and times 1 - beta1^t for its bias-corrected first moment: the step is
+        eta P⁻¹ m. It is what the edge of `adam_frozen` and `rmsprop_frozen` is about: the largest eigenvalue of
+        P^(-1/2) H P^(-1/2).
 
         Args:
             state: State of the run.
@@ -70,7 +71,9 @@ class Moments:
             count, v = count + 1, beta2 * v + (1 - beta2) * (g * g)
         if count == 0:
             return np.full_like(v, np.nan)
-        return np.sqrt(v / (1 - beta2**count) if self.name == "adam" else v) + eps
+        if self.name == "rmsprop":
+            return np.sqrt(v) + eps
+        return (1 - float(self.values["beta1"].item()) ** count) * (np.sqrt(v / (1 - beta2**count)) + eps)
 
     def __repr__(self) -> str:
         shown = (

@@ -25,6 +25,7 @@ class Oracle:
         problem: As given.
         dim: Number of parameters.
         dtype: Of the parameters.
+        takes_batch: Whether the gradient of chosen samples can be had without that of all.
 
     Raises:
         TypeError: If it is no such problem.
@@ -40,7 +41,7 @@ class Oracle:
         kind = np.dtype(getattr(problem, "dtype", np.float64))
         self.dtype = kind if kind == np.float32 else np.dtype(np.float64)
         self._both = getattr(problem, "loss_and_grad", None)
-        self._takes_batch = _has_argument(problem.grad, "batch")
+        self.takes_batch = _has_argument(problem.grad, "batch")
         self._at: np.ndarray | None = None
         self._loss: float | None = None
         self._grad: np.ndarray | None = None
@@ -48,7 +49,7 @@ class Oracle:
     @property
     def samples(self) -> int | None:
         """Number of samples that batches can be drawn from, or None."""
-        if not (self._takes_batch or hasattr(self.problem, "sample_gradients")):
+        if not (self.takes_batch or hasattr(self.problem, "sample_gradients")):
             return None
         return getattr(self.problem, "n_samples", None)
 
@@ -73,7 +74,7 @@ class Oracle:
 
     def batch_grad(self, w: np.ndarray, batch: np.ndarray) -> np.ndarray:
         """Gradient of the mean loss of the samples `batch`, shape (b,), at w."""
-        if self._takes_batch:
+        if self.takes_batch:
             return np.asarray(self.problem.grad(w, batch=batch), dtype=self.dtype)
         return self.problem.sample_gradients(w)[batch].mean(axis=0).astype(self.dtype, copy=False)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _RUNNING, _STEPS, _DIVERGED, _COLLAPSED, _EARLY = range(len(REASONS))
+#: Samples whose own gradients tell a collapse from a minimum.
+_LOOKED_AT = 16
 #: Seconds between two writes of a checkpoint.
 _SECONDS = 60.0
 
@@ -164,7 +166,7 @@ class Runs:
             if t == following:
                 row = self._look(run, state)
                 following = int(points[self._column]) if self._column < points.size else -1
-                reason = self._ended(t, row, oracle.grad(state["w"]))
+                reason = self._ended(t, row, state["w"])
             if bar.wanted:
                 bar.show(ahead + t, row, self._measuring / max(time.perf_counter() - began, 1e-9))
             if not reason and t == plan.last:
@@ -206,14 +208,20 @@ class Runs:
         self._measuring += time.perf_counter() - began
         return {**row, **kept}
 
-    def _ended(self, t: int, row: dict[str, float], grad: np.ndarray) -> int:
+    def _ended(self, t: int, row: dict[str, float], w: np.ndarray) -> int:
         """Return why a run ends here, `_RUNNING` if it does not."""
         if not math.isfinite(row["loss"]):
             return _DIVERGED
-        weights = self.plan.weights
-        if weights is not None and row["loss"] > 0 and not grad[weights].any():
+        weights, grad = self.plan.weights, self.plan.oracle.grad(w)
+        if weights is not None and row["loss"] > 0 and not grad[weights].any() and self._dead(w, weights):
             return _COLLAPSED
         return _EARLY if self.plan.stop(t, row["loss"]) else _RUNNING
+
+    def _dead(self, w: np.ndarray, weights: np.ndarray) -> bool:
+        """Return whether single samples do not move the weights either: a minimum is no collapse."""
+        samples = self.plan.oracle.samples or 0
+        chosen = np.unique(np.linspace(0, samples - 1, _LOOKED_AT).astype(int))
+        return not any(self.plan.oracle.batch_grad(w, np.array([i]))[weights].any() for i in chosen)
 
     def _track(self, method: Any, run: int) -> list[Any]:
         """Return the trackers of a run, as the checkpoint left them if it stands within this run."""

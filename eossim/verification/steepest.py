@@ -209,9 +209,9 @@ def linf_freezing(name: str, source: Any, rng: np.random.Generator, cases: int) 
 
 
 def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
-    """Near the ray of the maximiser d a run is c (d + delta) with delta+ = (1 - eta s J) delta / (1 - eta s), c+ = (1 - eta s) c.
+    """Near the ray of the maximiser d a run is c (d + delta), delta+ = (1 - eta s J) delta / (1 - eta s).
 
-    J = D LMO(Hd) H, from differences of the LMO. At eta s = 5/2 the run grows and deviations shrink, at 3/2 it shrinks
+    c+ = (1 - eta s) c, and J = D LMO(Hd) H from differences of the LMO. At eta s = 5/2 the run grows and deviations shrink, at 3/2 it shrinks
     and deviations grow.
     """
     failures, worst, tried, steps = [], 0.0, 0, 8
@@ -240,8 +240,10 @@ def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int
                 off = float(np.linalg.norm(w[1] / along[1] - d - predicted) / np.linalg.norm(predicted))
                 tried, worst = tried + 1, max(worst, off)
                 if not off <= 0.01 or not abs(along[1] / along[0] / (1 - level) - 1) <= 1e-6:
-                    failures.append(f"{norm}, eta s = {level:g}: deviations off the prediction by {100 * off:.3g} %, the "
-                                    f"run changes by {along[1] / along[0]:.9g} a step")  # fmt: skip
+                    factor = along[1] / along[0]
+                    failures.append(
+                        f"{norm}, eta s = {level:g}: deviations off by {100 * off:.3g} %, factor {factor:.9g}"
+                    )
     if not tried:
         failures.append("no stationary maximiser found")
     return _check(name, failures, tried, "deviations from the ray, above and below the edge", worst)

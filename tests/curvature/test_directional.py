@@ -373,7 +373,7 @@ def test_bad_input():
         directional_smoothness(problem, x, y, norm=3)
     with pytest.raises(ValueError, match='unknown norm "linff"'):
         directional_smoothness(problem, x, y, norm="linff")
-    with pytest.raises(TypeError, match=r"wrap a Hessian H as eossim\.Quadratic"):
+    with pytest.raises(TypeError, match=r"problem must have dim and grad\(w\), got ndarray: wrap a Hessian H as Quad"):
         directional_smoothness(np.eye(2), x, y)
     with pytest.raises(ValueError, match="for 3 coordinates, the problem has 2"):
         directional_smoothness(problem, x, y, norm=Mahalanobis([1.0, 1.0, 1.0]))

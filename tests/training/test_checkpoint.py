@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from eossim import Record, rules, sgd, train
+from eossim.networks import MLP
 from eossim.training import adam, load_checkpoint
-from tests.training.cases import METHODS, network, track_with
+from tests.training.cases import METHODS, X, Y, network, track_with
 
 KEEP = Record(what=("loss", "grad_norm", "w"))
 
@@ -321,3 +322,14 @@ def test_resuming_from_what_does_not_fit(finished, tmp_path):
     assert len(set(run.stopped_at.values)) == 2
     with pytest.raises(ValueError, match="stand at one step"):
         train(problem, rules.gd(eta=0.1), steps=5, resume_from=lost)
+
+
+def test_precision_and_order_of_samples_belong_to_a_problem(tmp_path):
+    path = tmp_path / "run.npz"
+    one = MLP((3, 4, 1), "tanh", "mse", X[:, :3], Y[:, :1])
+    train(one, rules.gd(eta=0.1), steps=3, checkpoint=path)
+    other = MLP((3, 4, 1), "tanh", "mse", X[:, :3], Y[:, :1], dtype=np.float32)
+    turned = MLP((3, 4, 1), "tanh", "mse", X[::-1, :3], Y[::-1, :1])
+    for problem in (other, turned):
+        with pytest.raises(ValueError, match="another problem"):
+            train(problem, rules.gd(eta=0.05), steps=3, resume_from=path)

@@ -262,3 +262,20 @@ def test_what_measuring_costs_is_said():
     assert run.attrs["hvps_sharpness"] == int(run.sharpness_hvps.sum())
     assert 0 < run.attrs["seconds_sharpness"] <= run.attrs["seconds_measuring"]
     assert run.attrs["hvps_edge"] == 0
+
+
+def test_a_minimum_is_no_collapse():
+    problem = MLP((1, 1), "identity", "mse", [[1.0], [-1.0]], [1.0, 1.0], bias=False)
+    assert train(problem, sgd(eta=0.1, batch_size=1), np.zeros(1), 100).stopped.item() == "steps"
+    assert not problem.grad(np.zeros(1)).any()
+
+
+def test_adam_steps_with_its_preconditioner():
+    problem, method = network(), adam(eta=0.01)
+    state = {"w": problem.initial(), **method.start(problem.initial())}
+    for _ in range(4):
+        g = problem.grad(state["w"])
+        P = method.preconditioner(state, g)
+        update, moments = method.update(state, g)
+        np.testing.assert_allclose(update, 0.01 * moments["m"] / P, rtol=1e-12)
+        state = {"w": state["w"] - update, **moments}

@@ -1,7 +1,6 @@
 """Verification of norms, and the experiments on steepest descent: what is wrong must fail."""
 
 import time
-
 from pathlib import Path
 
 import numpy as np
