@@ -13,8 +13,8 @@ from ..problems.finite_sum import single_point, vector_per_sample
 
 #: Numbers in an array of one vector per sample that are worked on at once.
 _NUMBERS = 1 << 24
-#: Samples that are looked at to see whether a loss is a mean over samples.
-SAMPLES_CHECKED = 16
+#: Samples that are looked at to see whether a loss is a mean over samples; values of targets that get one each.
+SAMPLES_CHECKED, _VALUES_CHECKED = 16, 128
 
 
 class FlatProblem(ABC):
@@ -136,11 +136,26 @@ def some_samples(n: int) -> list[int]:
     return sorted({int(i) for i in np.linspace(0, n - 1, min(n, SAMPLES_CHECKED))})
 
 
+def samples_of_every_value(targets: np.ndarray) -> list[int]:
+    """Return a sample for every integer that is a target, the rarest included: a loss may ignore or weight some.
+
+    They are spread over the values, from the lowest to the highest, where there are too many.
+    """
+    if targets.dtype.kind not in "iu":
+        return []
+    first = np.unique(targets.reshape(-1), return_index=True)[1] // (targets.size // len(targets))
+    picked = np.linspace(0, len(first) - 1, min(len(first), _VALUES_CHECKED)).astype(int)
+    return sorted(set(first[picked].tolist()))
+
+
 def is_mean(together: float, singles: list[float], dtype: DTypeLike) -> bool:
     """Whether the loss of some samples together is the mean of their single losses, up to rounding.
 
-    Losses that are not finite say nothing, and pass.
+    An infinite mean is as good as a loss that is not finite. NaN is no loss of a sample.
     """
     tolerance = 1e-9 if np.dtype(dtype) == np.float64 else 5e-3  # the latter leaves room for reduced precision on a GPU
-    gap = abs(together - float(np.mean(singles)))
-    return not gap > tolerance * float(np.mean(np.abs(singles)))
+    with np.errstate(all="ignore"):
+        mean, size = float(np.mean(singles)), float(np.mean(np.abs(singles)))
+    if not np.isfinite(size):
+        return not np.isnan(size) and not np.isfinite(together)
+    return abs(together - mean) <= tolerance * size

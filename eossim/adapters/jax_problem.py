@@ -126,7 +126,8 @@ class JaxProblem(FlatProblem):
                 together = float(self._value(self._start, picked))
             except (TypeError, ValueError) as error:
                 return 0, f"loss_fn does not take single samples ({str(error).splitlines()[0]})"
-        if not is_mean(together, [float(x) for x in singles], self.dtype):
+        known = np.isfinite(self._start).all()  # else every loss is NaN, which says nothing
+        if known and not is_mean(together, [float(x) for x in singles], self.dtype):
             return 0, (
                 f"loss_fn is not the mean over samples: {together:.6g} for {len(some)} together, "
                 f"{singles.mean():.6g} on average for each alone"
@@ -167,9 +168,10 @@ class JaxProblem(FlatProblem):
         if array.dtype.kind not in "fiub":
             raise TypeError(f"batch must hold arrays of numbers, got {leaf!r:.60}")
         if array.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                array = array.astype(self.dtype)
             if not np.isfinite(array).all():
-                raise ValueError("batch must be finite")
-            array = array.astype(self.dtype)
+                raise ValueError(f"batch must be finite in the type of params, {self.dtype}")
         return jnp.asarray(array)
 
     def _precision(self) -> Any:

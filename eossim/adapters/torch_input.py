@@ -45,7 +45,7 @@ def samples(name: str, value: Any, dtype: Any, device: Any) -> Any:
 
     Raises:
         TypeError: If it does not hold numbers.
-        ValueError: If it is empty, has no axis of samples, or is not finite.
+        ValueError: If it is empty, has no axis of samples, or is not finite in `dtype`.
     """
     try:
         tensor = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(np.asarray(value))
@@ -54,7 +54,17 @@ def samples(name: str, value: Any, dtype: Any, device: Any) -> Any:
     if tensor.ndim == 0 or not tensor.numel():
         raise ValueError(f"{name} must have a first axis of samples and numbers, got shape {tuple(tensor.shape)}")
     if tensor.is_floating_point():
-        if not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"{name} must be finite")
         tensor = tensor.to(dtype)
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} must be finite in the type of the parameters, {dtype}")
     return tensor.to(device)
+
+
+def refuse_ignored(loss_fn: Any, targets: Any) -> None:
+    """Raise ValueError if the loss ignores some of the targets: it is no mean over all samples then."""
+    index = getattr(loss_fn, "ignore_index", None)
+    if isinstance(index, int) and not targets.is_floating_point() and bool((targets == index).any()):
+        raise ValueError(
+            f"loss_fn must be the mean over samples, and it ignores targets with ignore_index={index}, which targets "
+            "hold; leave those samples out"
+        )

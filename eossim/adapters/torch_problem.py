@@ -14,8 +14,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .._check import positive_int
-from .flat import FlatProblem, is_mean, some_samples
-from .torch_input import DTYPES, checked_module, only_kind, samples
+from .flat import FlatProblem, is_mean, samples_of_every_value, some_samples
+from .torch_input import DTYPES, checked_module, only_kind, refuse_ignored, samples
 
 
 def from_torch(
@@ -95,6 +95,7 @@ class TorchProblem(FlatProblem):
         self.n_samples = len(self._inputs)
         if len(self._targets) != self.n_samples:
             raise ValueError(f"inputs and targets must be as many, got {self.n_samples} and {len(self._targets)}")
+        refuse_ignored(loss_fn, self._targets)
         self._step = self.n_samples if batch_size is None else positive_int("batch_size", batch_size)
         # Batch norm keeps its mode; without running statistics it always looks at the batch.
         norms = {name: m for name, m in self._module.named_modules() if isinstance(m, _BatchNorm)}
@@ -146,26 +147,46 @@ class TorchProblem(FlatProblem):
                 "samples at once; leave batch_size out, or call module.eval() before"
             )
         with self._undisturbed():
-            some = list(range(self.n_samples)) if self._mixing else some_samples(self.n_samples)
-            leaf = self._tensor(self.w).requires_grad_()
-            value = self._value(leaf, self._inputs[some], self._targets[some])
+            some = list(range(self.n_samples)) if self._mixing else self._checked_samples()
+            value = self._value(self._tensor(self.w).requires_grad_(), self._inputs[some], self._targets[some])
             if not value.requires_grad:
                 raise ValueError("the loss does not depend on the parameters of module by a chain of torch operations")
-            first = value.item()
-            if not is_mean(first, [self._value(leaf, self._inputs[some], self._targets[some]).item()], self.dtype):
-                raise ValueError(
-                    "the loss is random: two evaluations in eval mode differ; module must not draw random numbers there"
-                )
-            if self._mixing:
-                return
-            rows = [slice(i, i + 1) for i in some]
-            singles = [self._value(leaf, self._inputs[row], self._targets[row]).item() for row in rows]
-        if not is_mean(first, singles, self.dtype):
+        if not np.isfinite(self.w).all():
+            return  # every loss is NaN, which says nothing
+        first, again = self._losses(self.w, [some, some])
+        if not (np.isnan([first, again]).all() or is_mean(first, [again], self.dtype)):
             raise ValueError(
-                f"loss_fn must be the mean over samples: it is {first:.6g} for {len(some)} samples together, and "
-                f"{np.mean(singles):.6g} on average for each alone; use reduction='mean' (divide sums by the number of "
-                "samples), without class weights or ignored targets"
+                "the loss is random: two evaluations in eval mode differ; module must not draw random numbers there"
             )
+        if self._mixing:
+            return
+        here = self.w
+        for w in (here, self._nearby()):  # where the loss is zero, its sum is its mean
+            together, *singles = self._losses(w, [some, *([i] for i in some)])
+            beyond = w is not here and not np.isfinite([together, *singles]).all()  # out of the domain of the loss
+            if not beyond and not is_mean(together, singles, self.dtype):
+                raise ValueError(
+                    f"loss_fn must be the mean over samples: it is {together:.6g} for {len(some)} samples together, "
+                    f"and {np.mean(singles):.6g} on average for each alone; use reduction='mean' (divide sums by the "
+                    "number of samples), without class weights or ignored targets"
+                )
+
+    def _losses(self, w: np.ndarray, parts: list[list[int]]) -> list[float]:
+        """Return the losses of some samples each."""
+        with self._undisturbed(), torch.no_grad():
+            flat = self._tensor(w)
+            return [self._value(flat, self._inputs[part], self._targets[part]).item() for part in parts]
+
+    def _checked_samples(self) -> list[int]:
+        """Return the samples that tell whether the loss is a mean over samples."""
+        return sorted({*some_samples(self.n_samples), *samples_of_every_value(self._targets.cpu().numpy())})
+
+    def _nearby(self) -> np.ndarray:
+        """Return parameters near those of the module."""
+        w = self.w.astype(np.float64)
+        with np.errstate(all="ignore"):
+            size = float(np.sqrt(np.mean(np.square(w)))) or 1.0
+            return w + 0.01 * size * np.random.default_rng(0).standard_normal(self.dim)
 
     def _samples(self) -> int:
         if self._mixing:

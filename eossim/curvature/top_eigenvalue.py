@@ -25,11 +25,13 @@ _TOLERANCE, _GAP = 8e-7, 1e-3
 _MOST, _WIDEST = 300, 40
 #: Part of a vector that has to be new for it to enter the basis.
 _NEW = 1e-8
+#: Smallest gap of all, in units in which the largest entry of an image is about 1: squares over it do not overflow.
+_LEAST = 2.0**-500
 
 
 @dataclass(frozen=True)
 class TopEigenvalues:
-    """The largest (algebraic) eigenvalues of H with what they are worth; NaN if a product was not finite.
+    """The largest (algebraic) eigenvalues of H with what they are worth; NaN if a product or they were not finite.
 
     Attributes:
         values: λ₁ >= λ₂ >= ..., shape (count,).
@@ -85,7 +87,7 @@ def top_eigenvalues(
     of Θ + RᵀR/(θ - c). The search stops when that leaves a relative error of 8e-7, c being judged by the vectors kept
     as guards.
 
-    Products that are not finite give NaN.
+    Products that are not finite give NaN. H may be of any size: everything is scaled by a power of two.
 
     Args:
         operator: H.
@@ -100,14 +102,17 @@ def top_eigenvalues(
         raise ValueError(f"count must be at most the order {operator.dim} of the matrix, got {count}")
     before = operator.products
     try:
-        if operator.dim <= max(_SMALL, count + _GUARDS + _CHAIN):
-            values, vectors, residuals = _dense(operator)
-        else:
-            rows = np.zeros((0, operator.dim)) if start is None else np.atleast_2d(start)
-            search = _Search(operator, count, np.random.default_rng(seed))
-            search.begin(rows[np.isfinite(rows).all(axis=1)], afresh)
-            values, vectors, residuals = search.finish()
-    except _NotFiniteError:
+        with np.errstate(all="ignore"):
+            if operator.dim <= max(_SMALL, count + _GUARDS + _CHAIN):
+                values, vectors, residuals = _dense(operator)
+            else:
+                rows = np.zeros((0, operator.dim)) if start is None else np.atleast_2d(start)
+                search = _Search(operator, count, np.random.default_rng(seed))
+                search.begin(rows[np.isfinite(rows).all(axis=1)], afresh)
+                values, vectors, residuals = search.finish()
+        if not (np.isfinite(values).all() and np.isfinite(residuals).all()):
+            raise _NotFiniteError
+    except (_NotFiniteError, np.linalg.LinAlgError):
         values, residuals = np.full((2, count), np.nan)
         vectors = np.full((count, operator.dim), np.nan)
     kept = vectors[: count + _GUARDS].copy()
@@ -115,16 +120,24 @@ def top_eigenvalues(
 
 
 class _NotFiniteError(Exception):
-    """A product is not finite: there is no eigenvalue."""
+    """A product or an eigenvalue is not finite: there is nothing to return."""
+
+
+def exponent(array: np.ndarray) -> int:
+    """Return e such that the largest entry of array / 2^e, in absolute value, is in [0.5, 1); 0 if all are zero."""
+    return int(np.frexp(np.abs(array).max())[1])
 
 
 def _dense(operator: Operator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     H = operator(np.eye(operator.dim))
     if not np.isfinite(H).all():
         raise _NotFiniteError
+    size = exponent(H)
+    H = np.ldexp(H, -size)
     values, vectors = np.linalg.eigh((H + H.T) / 2)
     values, vectors = values[::-1].copy(), vectors.T[::-1].copy()
-    return values, vectors, np.linalg.norm(vectors @ H - values[:, None] * vectors, axis=1)
+    residuals = np.linalg.norm(vectors @ H - values[:, None] * vectors, axis=1)
+    return np.ldexp(values, size), vectors, np.ldexp(residuals, size)
 
 
 class _Search:
@@ -132,7 +145,7 @@ class _Search:
 
     Attributes:
         basis: Orthonormal rows.
-        images: H times them.
+        images: H times them, over 2^size, so that the largest entry so far is about 1.
         inner: Their inner products, basis_i · image_j.
         gram: Those of the images.
     """
@@ -142,6 +155,7 @@ class _Search:
         room = min(operator.dim, _WIDEST + (count + _GUARDS) * (1 + _CHAIN))
         self._rows, self._products = np.empty((2, room, operator.dim))
         self.inner, self.gram = np.zeros((2, 0, 0))
+        self.size: int | None = None
         self._spent = operator.products
 
     @property
@@ -173,7 +187,9 @@ class _Search:
                 break
         Y, values = Y[: self.count + _GUARDS], values[: self.count + _GUARDS]
         vectors = Y @ self.basis
-        return values, vectors, np.linalg.norm(Y @ self.images - values[:, None] * vectors, axis=1)
+        residuals = np.linalg.norm(Y @ self.images - values[:, None] * vectors, axis=1)
+        size = self.size or 0
+        return np.ldexp(values, size), vectors, np.ldexp(residuals, size)
 
     def _mixed(self, v: np.ndarray) -> np.ndarray:
         """Return a random vector with what the eigenvalues want mixed in."""
@@ -217,9 +233,7 @@ class _Search:
         gram = self._residuals(Y)
         wanted = []
         for k in range(self.count):
-            gap = max(values[k] - outside, _GAP * scale)
-            if not gap:
-                return []  # H = 0 on the whole subspace
+            gap = max(values[k] - outside, _GAP * scale, _LEAST)
             above, X = np.linalg.eigh(np.diag(values) + gram / gap)
             if above[-1 - k] - values[k] > _TOLERANCE * scale:
                 wanted.append(self._direction(X[:, -1 - k] @ Y))
@@ -242,8 +256,22 @@ class _Search:
         image = np.asarray(self.operator(v), dtype=np.float64)
         if not np.isfinite(image).all():
             raise _NotFiniteError
+        image = self._scaled(image)
         self._rows[size], self._products[size] = v, image
         self.inner = np.block([[self.inner, (self.basis @ image)[:, None]], [self.images @ v, v @ image]])
         across = self.images @ image
         self.gram = np.block([[self.gram, across[:, None]], [across, image @ image]])
         return True
+
+    def _scaled(self, image: np.ndarray) -> np.ndarray:
+        """Return an image in the units of the others; let those grow if it is larger."""
+        if image.any():
+            size = exponent(image)
+            if self.size is None:
+                self.size = size
+            elif size > self.size:
+                down = self.size - size
+                self.images[:] = np.ldexp(self.images, down)
+                self.inner, self.gram = np.ldexp(self.inner, down), np.ldexp(self.gram, 2 * down)
+                self.size = size
+        return np.ldexp(image, -(self.size or 0))

@@ -211,8 +211,8 @@ def linf_freezing(name: str, source: Any, rng: np.random.Generator, cases: int) 
 def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
     """Near the ray of the maximiser d a run is c (d + delta), delta+ = (1 - eta s J) delta / (1 - eta s).
 
-    c+ = (1 - eta s) c, and J = D LMO(Hd) H from differences of the LMO. At eta s = 5/2 the run grows and deviations shrink, at 3/2 it shrinks
-    and deviations grow.
+    c+ = (1 - eta s) c, and J = D LMO(Hd) H from differences of the LMO. At eta s = 5/2 the run grows and deviations
+    shrink, at 3/2 it shrinks and deviations grow.
     """
     failures, worst, tried, steps = [], 0.0, 0, 8
     for _ in range(cases):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...curvature.operator import Operator
-from ...curvature.top_eigenvalue import TopEigenvalues, top_eigenvalues
+from ...curvature.top_eigenvalue import TopEigenvalues, exponent, top_eigenvalues
 from .base import Tracker
 from .point import Point, Points
 
@@ -146,7 +146,8 @@ class Alignment(SpectrumTracker):
         found = self.found(point)
         near = found.values >= _SHARE * found.values[0]
         near[0], near[_NEAR:] = True, False  # below zero, the largest alone
-        return {self.name: float(np.linalg.norm(found.vectors[near] @ point.grad) / point.grad_norm)}
+        g = np.ldexp(point.grad, -exponent(point.grad))  # its square may be too large for a float
+        return {self.name: float(np.linalg.norm(found.vectors[near] @ g) / np.linalg.norm(g))}
 
 
 def preconditioned(method: Any) -> Callable[[Point], Operator]:
