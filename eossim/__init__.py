@@ -41,7 +41,19 @@ _HOME = {
     "two_cycle_amplitude": "theory",
     "verify": "verification",
 }
-_MODULES = ("adapters", "data", "measure", "norms", "plot", "problems", "rules", "symbolic", "theory", "training")
+_MODULES = (
+    "adapters",
+    "data",
+    "experiments",
+    "measure",
+    "norms",
+    "plot",
+    "problems",
+    "rules",
+    "symbolic",
+    "theory",
+    "training",
+)
 
 __all__ = ["__version__", *_MODULES, *_HOME]
 

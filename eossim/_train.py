@@ -24,6 +24,8 @@ from .training import adam, rmsprop, train
 
 MOMENTS = {"adam": adam, "rmsprop": rmsprop}
 _ROWS, _MEASURED = 12, 100
+#: Measured steps from which on a run may be said to have settled.
+_ENOUGH = 100
 
 
 def network(
@@ -84,14 +86,18 @@ def method_of(name: str, values: dict[str, Any], problem: MLP, norm: str | None,
     if name in MOMENTS:
         if batch_size is not None:
             raise ValueError(f"{name} is for full batches here: leave out --batch-size")
+        known = ("eta", "beta1", "beta2", "eps") if name == "adam" else ("eta", "beta2", "eps")
+        wrong = sorted(set(values) - set(known))
+        if wrong or "eta" not in values:
+            raise unknown(f"parameter of {name}", wrong[0], known) if wrong else ValueError(f"{name} needs --eta")
         return MOMENTS[name](**values)
     if name == "sgd":
         name = "heavy_ball" if "beta" in values else "gd"
         if batch_size is None:
             raise ValueError("sgd needs --batch-size")
-    known = [*catalogue.entries(), *STEEPEST, *MOMENTS, "sgd"]
-    if name not in known:
-        raise unknown("method", name, known)
+    names = [*catalogue.entries(), *STEEPEST, *MOMENTS, "sgd"]
+    if name not in names:
+        raise unknown("method", name, names)
     rule = catalogue.lookup(name)
     if isinstance(rule, Family):
         raise ValueError(f"{name} is a family of rules: train takes single rules")
@@ -148,6 +154,7 @@ def report(
     progress: bool,
 ) -> str:
     """Train, and return loss, sharpness and edge along the way with their late ratio; draw it to `out`."""
+    positive_int("--seed", seed, minimum=0)
     if out is not None:
         figure_path("--out", out)
     for path in (checkpoint, save):
@@ -183,7 +190,11 @@ def report(
     )
     if save is not None:
         run.to_netcdf(save)
-    sections = [f"{bound!r} on {problem!r}, {steps} steps", _table(run, names), _late(run)]
+    head = [f"{bound!r} on {problem!r}, {steps} steps", _of_data(data, problem, loss, units[-1])]
+    sections = ["\n".join(head), _table(run, names), _late(run)]
+    if run.run.size > 1:
+        ends = ", ".join(f"{why} {int((run.stopped == why).sum())}" for why in np.unique(run.stopped.values))
+        sections.append(f"shown is the first of {run.run.size} runs, which ended by: {ends}; --save keeps all")
     if out is not None:
         from .plot import training
 
@@ -191,6 +202,13 @@ def report(
         figure.savefig(out, dpi=160)
         sections.append(f"figure: {out}")
     return "\n\n".join(sections + ([f"saved: {save}"] if save is not None else []))
+
+
+def _of_data(data: str, problem: MLP, loss: str, outputs: int) -> str:
+    """Return in words what was made of the data."""
+    kind = "classes" if outputs > 1 else "standardized numbers"
+    form = "cross-entropy" if loss == "cross-entropy" else "1/2 |f - y|^2"
+    return f"{data}: {problem.n_samples} samples, inputs standardized, targets {kind}; {form}, mean over samples"
 
 
 #: Sharpness that belongs beside the edge of a method, the first that was tracked.
@@ -224,7 +242,9 @@ def _late(run: Any) -> str:
     if name is not None and kept.size > 4:
         ratio = late_ratio(run.step.values[kept], run[name].values[0, kept], run.edge.values[0, kept])
         low, high = ratio.quartiles
-        reached = "at the edge" if 0.9 <= ratio.both <= 1.2 else "below it" if ratio.both < 0.9 else "above it"
+        reached = "below it" if high < 0.9 else "above it" if low > 1.2 else "about the edge"
+        if low >= 0.9 and high <= 1.2 and kept.size >= _ENOUGH:
+            reached = "at the edge"
         lines.append(
             f"second half: {name} / edge {ratio.both:.4f}, quartiles {low:.4f} to {high:.4f} ({reached}); last "
             f"{ratio.sharpness:.6g} beside {ratio.edge:.6g}"

@@ -54,7 +54,7 @@ class TorchMonitor:
         loss_fn: (outputs, targets) -> mean loss over samples.
         inputs: What the loss is measured on, the first argument of the module.
         targets: Second argument of the loss.
-        eta: Step size of the training; assign to ``monitor.eta`` when it changes.
+        eta: Step size of the training; assign to ``monitor.eta`` when it changes. While it is 0, edges are NaN.
         rho: Radius of SAM, for its edge; without it that is NaN.
         batch_size: Size b of mini-batches, for the batch sharpness; without it that is NaN.
         every: Steps from one pair of measurements to the next, at least 2; 1 for every step.
@@ -101,7 +101,8 @@ class TorchMonitor:
     def step(self) -> None:
         """Count a training step, before or after it is made; measure if it is time to."""
         if self._step % self._every in (0, 1):
-            self._rows.append({"step": self._step, **self._measure()})
+            with np.errstate(all="ignore"):
+                self._rows.append({"step": self._step, **self._measure()})
         self._step += 1
 
     def dataset(self) -> xr.Dataset:
@@ -127,13 +128,15 @@ class TorchMonitor:
 
     def _measure(self) -> dict[str, float]:
         w = self.problem.w
-        with np.errstate(over="ignore", invalid="ignore"):
-            norm = float(np.linalg.norm(self.problem.grad(w).astype(np.float64)))
+        norm = float(np.linalg.norm(self.problem.grad(w).astype(np.float64)))
         row = dict.fromkeys(_MEANING, np.nan) | {"loss": float(self.problem.loss(w)), "grad_norm": norm, "hvps": 0}
-        row |= {"eta": self.eta, "gd_edge": edge("gd", eta=self.eta)}
+        row["eta"] = self.eta
+        moves = 0 < self.eta < np.inf  # a schedule may begin or end with 0: no edge
+        if moves:
+            row["gd_edge"] = edge("gd", eta=self.eta)
         if not np.isfinite([row["loss"], norm]).all():
             return row
-        if self._rho is not None and norm > 0:
+        if self._rho is not None and norm > 0 and moves:
             row["sam_edge"] = edge("sam", eta=self.eta, rho=self._rho, grad_norm=norm)
         linear = self.problem.linearize(w)
         operator = Operator(self.problem.dim, lambda v: _each(linear, v))

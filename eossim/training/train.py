@@ -54,7 +54,8 @@ def train(
         method: A rule with bound hyper-parameters that is neither implicit nor preconditioned, one on mini-batches
             (``sgd``, ``minibatch``, ``noisy_gd``), steepest or adaptive descent, or ``training.adam`` and
             ``training.rmsprop``; arrays among the hyper-parameters make several runs.
-        w0: Start, shape (dim,) or (runs, dim); by default ``problem.initial(seed)``, the same for all runs.
+        w0: Start, shape (dim,) or (runs, dim); by default ``problem.initial(seed)``, or ``problem.w`` of a
+            model of one's own, the same for all runs.
         steps: Number of steps; with `resume_from` of further steps.
         record: Which steps and quantities to keep, and what to track there. By default loss and gradient norm at all
             steps of up to 400, else at 200 pairs of neighbours.
@@ -141,11 +142,14 @@ def _runs_of(method: Any) -> int:
 def _points(problem: Any, oracle: Oracle, w0: Any, seed: int, runs: int) -> np.ndarray:
     """Return starting points, shape (runs, dim)."""
     if w0 is None:
-        if not hasattr(problem, "initial"):
+        if hasattr(problem, "initial"):
+            w0 = problem.initial(seed)
+        elif hasattr(problem, "w"):  # a model of one's own starts where it is
+            w0 = problem.w
+        else:
             raise ValueError(
                 f"{problem!r} has no initial(seed): give w0, shape ({oracle.dim},) or (runs, {oracle.dim})"
             )
-        w0 = problem.initial(seed)
     points = finite_array("w0", real_array("w0", w0).astype(oracle.dtype), ndim=(1, 2))
     if points.shape[-1] != oracle.dim:
         raise ValueError(f"w0 must have shape ({oracle.dim},) or (runs, {oracle.dim}), got {points.shape}")

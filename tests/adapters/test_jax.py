@@ -88,3 +88,22 @@ def test_batches_that_will_not_do():
         from_jax(loss, PARAMS, np.array(["a"]))
     with pytest.raises(TypeError, match="loss_fn must return a single number"):
         from_jax(lambda p, x: x @ p["scale"], PARAMS, X)
+
+
+def test_batches_too_large_for_the_type_of_params(recwarn):
+    large = np.full((2, 2), 1e300)
+    with pytest.raises(ValueError, match="batch must be finite in the type of params, float32"):
+        from_jax(loss, jax.tree.map(np.float32, PARAMS), large)
+    assert not recwarn
+
+
+def test_samples_that_the_loss_ignores():
+    def masked(params, batch):
+        x, keep = batch
+        return (jnp.sin(x @ params["scale"]) ** 2 * keep).sum() / keep.sum()
+
+    assert from_jax(masked, PARAMS, (X, np.ones(5))).n_samples == 5
+    for keep in (np.arange(5) > 0, np.zeros(5)):
+        assert not hasattr(from_jax(masked, PARAMS, (X, keep.astype(float))), "n_samples")
+    diverged = {**PARAMS, "shift": np.array(np.nan)}
+    assert from_jax(loss, diverged, X).n_samples == 5

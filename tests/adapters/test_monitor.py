@@ -135,3 +135,34 @@ def test_nothing_measured_is_an_empty_dataset():
 def test_settings_out_of_range(wrong, message):
     with pytest.raises(ValueError, match=message):
         TorchMonitor(network(), MSE, *samples(), **{"eta": 0.1, **wrong})
+
+
+@pytest.mark.parametrize("scale", [1e40, 1e76, 1e150, 1e300, 1e-80, 1e-300])
+def test_no_size_of_the_parameters_stops_the_training(scale, recwarn):
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Linear(5, 4, bias=False), nn.Linear(4, 2, bias=False)).double()
+    x, y = samples()
+    monitor = TorchMonitor(module, MSE, x, torch.zeros_like(y), eta=0.1, rho=0.05, batch_size=3, every=1)
+    with torch.no_grad():
+        for p in module.parameters():
+            p *= scale
+    monitor.step()
+    row = monitor.dataset().isel(step=0)
+    assert not recwarn
+    if scale == 1e40:  # the Hessian is of degree 2 in the parameters: rescale them by a power of two
+        problem, power = monitor.problem, 2.0**-120
+        H = problem.hvp(problem.w * power, np.eye(problem.dim))
+        assert row.sharpness * power**2 == pytest.approx(np.linalg.eigvalsh(H)[-1], rel=1e-6)
+    else:
+        assert np.isnan(row.sharpness) or row.sharpness < 1e-150
+
+
+@pytest.mark.parametrize("eta", [0.0, np.nan])
+def test_a_step_size_without_edges_does_not_stop_the_training(eta):
+    monitor = TorchMonitor(network(), MSE, *samples(), eta=0.1, rho=0.05, every=1)
+    monitor.eta = eta
+    monitor.step()
+    row = monitor.dataset().isel(step=0)
+    assert np.isnan(row.gd_edge)
+    assert np.isnan(row.sam_edge)
+    assert row.sharpness > 0

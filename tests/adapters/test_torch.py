@@ -220,3 +220,70 @@ def test_data_that_will_not_do():
         from_torch(net(), MSE, ["a"], y)
     with pytest.raises(ValueError, match="batch_size must be an integer >= 1"):
         from_torch(net(), MSE, x, y, batch_size=0)
+
+
+def test_data_too_large_for_the_type_of_the_parameters():
+    x, y = samples()
+    large = x.clone()
+    large[1, 2] = 1e300
+    assert from_torch(net(), MSE, large, y).n_samples == 6
+    with pytest.raises(ValueError, match=r"inputs must be finite in the type of the parameters, torch.float32"):
+        from_torch(net().float(), MSE, large, y)
+    with pytest.raises(ValueError, match=r"targets must be finite in the type of the parameters, torch.float32"):
+        from_torch(net().float(), MSE, x, large)
+
+
+CE = nn.functional.cross_entropy
+
+
+@pytest.mark.parametrize("where", [0, 34, slice(None)])  # the first, one that is no evenly spread sample, all
+@pytest.mark.parametrize(
+    ("loss", "ignored"),
+    [
+        (nn.CrossEntropyLoss(), -100),
+        (nn.CrossEntropyLoss(ignore_index=1), 1),
+        (lambda out, y: CE(out, y), -100),
+        (lambda out, y: CE(out, y, ignore_index=1), 1),
+    ],
+)
+def test_ignored_targets(loss, ignored, where):
+    y = torch.zeros(100, dtype=torch.long)
+    inputs = samples(100)[0]
+    assert from_torch(net(), loss, inputs, y).n_samples == 100
+    y[where] = ignored
+    with pytest.raises(ValueError, match="loss_fn must be the mean over samples"):
+        from_torch(net(), loss, inputs, y)
+
+
+def test_ignored_targets_where_batch_norm_mixes_samples():
+    y = torch.tensor([0, 1, 1, -100, 0, 1])
+    with pytest.raises(ValueError, match="ignore_index=-100"):
+        from_torch(net(nn.BatchNorm1d(3)), nn.CrossEntropyLoss(), samples()[0], y)
+
+
+def test_the_weight_of_a_rare_class():
+    y = torch.zeros(100, dtype=torch.long)
+    y[34] = 1  # no evenly spread sample
+    with pytest.raises(ValueError, match="without class weights"):
+        from_torch(net(), nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0]).double()), samples(100)[0], y)
+
+
+def test_a_sum_where_it_is_zero():
+    module, (x, _) = net(nn.Tanh()), samples()
+    y = module(x).detach()
+    assert from_torch(module, MSE, x, y).loss(from_torch(module, MSE, x, y).w) == 0
+    for loss in (nn.MSELoss(reduction="sum"), lambda out, y: MSE(out, y) ** 2):
+        with pytest.raises(ValueError, match="loss_fn must be the mean over samples"):
+            from_torch(module, loss, x, y)
+    module = nn.Linear(4, 2).double()
+    nn.init.zeros_(module.weight), nn.init.zeros_(module.bias)
+    with pytest.raises(ValueError, match="loss_fn must be the mean over samples"):
+        from_torch(module, nn.MSELoss(reduction="sum"), x, torch.zeros_like(y))
+
+
+def test_a_module_that_has_diverged():
+    module = net(nn.Tanh())
+    with torch.no_grad():
+        module[0].bias.fill_(torch.nan)
+    problem = from_torch(module, MSE, *samples())
+    assert np.isnan(problem.loss(problem.w))

@@ -166,3 +166,38 @@ def test_products_that_are_not_finite_give_nan(dim):
 def test_too_many_eigenvalues():
     with pytest.raises(ValueError, match=r"count must be at most the order 3 of the matrix, got 4"):
         top_eigenvalues(of(np.eye(3)), 4)
+
+
+@pytest.mark.parametrize("dim", [5, 60])
+@pytest.mark.parametrize("power", [-1000, -600, 200, 505, 515, 1000])
+def test_matrices_of_any_size(dim, power, recwarn):
+    lam = np.sort(np.random.default_rng(dim).uniform(-1, 1, dim))[::-1]
+    H, Q = rotated(lam)
+    scale = 2.0**power
+    for start in (None, Q[:, :2].T):
+        plain, found = (top_eigenvalues(Operator(dim, lambda v, s=s: v @ H * s), 2, start=start) for s in (1, scale))
+        assert found.values / scale == pytest.approx(lam[:2], abs=1e-6)
+        assert (found.values == plain.values * scale).all()  # a power of two: bit for bit
+        assert (found.residuals == plain.residuals * scale).all()
+        assert (found.vectors == plain.vectors).all()
+    assert not recwarn
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e30, 1e300])
+def test_images_of_very_different_sizes(scale):
+    large = np.zeros(60)
+    large[7] = 1.0
+
+    def product(v):  # 1 along one axis, 1e-200 along the others
+        return scale * (large * v + (1 - large) * (1e-200 * v))
+
+    start = np.eye(60)[:3]  # has nothing of the large one
+    assert top_eigenvalue(Operator(60, product), start=start).value == pytest.approx(scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("dim", [5, 60])
+def test_an_eigenvalue_that_is_not_finite_gives_nan(dim, recwarn):
+    found = top_eigenvalue(Operator(dim, lambda v: np.full(dim, 1e308) * v.sum(axis=-1, keepdims=True)))
+    assert np.isnan(found.value)
+    assert np.isnan(found.residual)
+    assert not recwarn

@@ -43,3 +43,11 @@ def test_diverged_runs_have_no_ratio():
 def test_steps_without_pairs():
     with pytest.raises(ValueError, match="pairs"):
         late_ratio(np.arange(0, 100, 7), np.ones(15), np.ones(15))
+
+
+def test_pairs_do_not_overlap_where_every_step_is_measured():
+    step = np.arange(11)
+    sharpness = np.array([9, 9, 9, 9, 9, 0, 2, 1, 3, 2, 4.0])  # pairs (5, 6), (7, 8), (9, 10)
+    late = late_ratio(step, sharpness, np.ones(11))
+    assert (late.first, late.second, late.both) == (1, 3, 2)
+    assert late.sharpness == 3

@@ -416,3 +416,55 @@ def test_other_problems():
     assert [row["sharpness"], row["sharpness_2"]] == pytest.approx(np.linalg.eigvalsh(H)[::-1])
     assert row["generalized_sharpness[spectral]"] == pytest.approx(H.sum())
     assert row["generalized_sharpness[block_max]"] == pytest.approx(H.sum())
+
+
+@pytest.mark.parametrize("name", ["sharpness", "generalized_sharpness[linf]"])
+def test_every_so_often_a_search_starts_afresh(name):
+    net = network()
+    tracker = make_tracker(name, net, GD)
+    state = states(net, GD, net.initial(1), 0)[0]
+    spent = [tracker.measure(t, state["w"].copy(), state)[f"{name}_hvps"] for t in range(51)]
+    afresh, warm = [spent[t] for t in (0, 25, 50)], [spent[t] for t in range(51) if t % 25]
+    assert min(afresh) > max(warm)
+
+
+def test_a_run_that_diverges_through_very_large_curvature():
+    X = np.random.default_rng(0).standard_normal((10, 3))
+    net = MLP((3, 7, 1), "identity", "mse", X, X.sum(1))
+    track = ("sharpness", "alignment", "lambda_max_batch[5]")
+    run = train(net, rules.gd(eta=1.0), net.initial(0) * 2, 14, record=Record(what=("w",), track=track)).isel(run=0)
+    assert run.stopped.item() == "diverged"
+    seen = run.isel(step=np.isfinite(run.sharpness.values))
+    assert seen.sharpness.values.max() > 1e154
+    for w, sharpness in zip(seen.w.values, seen.sharpness.values, strict=True):
+        H = hessian(net, w)
+        size = np.abs(H).max()
+        assert sharpness / size == pytest.approx(np.linalg.eigvalsh(H / size)[-1], rel=1e-6)
+    assert ((seen.alignment > 0) & (seen.alignment <= 1 + 1e-12)).all()
+    assert (seen["lambda_max_batch[5]"] > 0.1 * seen.sharpness).all()
+
+
+@pytest.mark.parametrize("power", [-400, 400, 530])
+def test_trackers_at_any_scale_of_the_loss(power):
+    H = np.diag(np.linspace(1, 2, 40)) + 0.5
+    scale, w = 2.0**power, np.random.default_rng(0).standard_normal(40)
+
+    def scaled(s):
+        return Function(40, lambda w: s * 0.5 * (w @ H * w).sum(-1), lambda w: s * (w @ H), lambda w, v: s * (v @ H))
+
+    names = ["sharpness[2]", "alignment"]
+    plain, found = look(names, scaled(1), GD, w), look(names, scaled(scale), GD, w)
+    assert found["alignment"] == plain["alignment"]
+    for name in ("sharpness", "sharpness_2", "sharpness_residual"):
+        assert found[name] == plain[name] * scale
+    method, problem = adam(eta=0.01), scaled(scale)
+    state = states(problem, method, w, 0)[0]
+    with np.errstate(over="ignore"):
+        P = method.preconditioner(state, problem.grad(w))
+    found = look(["preconditioned_sharpness"], problem, method, w, state)["preconditioned_sharpness"]
+    if power == 530:  # squares of the gradient overflow
+        assert np.isinf(P).all()
+        assert np.isnan(found)
+    else:
+        root = np.sqrt(scale / P)
+        assert found == pytest.approx(np.linalg.eigvalsh(root[:, None] * H * root)[-1], rel=1e-6)

@@ -158,7 +158,8 @@ def preconditioned(method: Any) -> Callable[[Point], Operator]:
     """
 
     def operator(point: Point) -> Operator:
-        root = 1 / np.sqrt(np.asarray(method.preconditioner(point.state, point.grad), dtype=np.float64))
+        P = np.asarray(method.preconditioner(point.state, point.grad), dtype=np.float64)
+        root = np.where(np.isfinite(P), 1 / np.sqrt(P), np.nan)  # an infinite P is an overflow, no flat direction
         return Operator(point.problem.dim, lambda v: root * point.hessian(root * v))
 
     return operator
