@@ -17,10 +17,11 @@ import numpy as np
 from .. import catalogue
 from ..curvature.directional import signed_smoothness
 from ..norms import L2
+from .directions import EachAlone, directions
 from .modes import Modes
 from .rule_state import require_offered
 from .steepest import SteepestDescent
-from .views import Centred, EachAlone, OneByOne, directions
+from .views import Centred, OneByOne
 
 if TYPE_CHECKING:
     from .adaptive import AdaptiveDescent

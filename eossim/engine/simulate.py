@@ -16,12 +16,12 @@ from .observe import Observer
 from .record import Record, checked_record
 from .rule_run import rule_run
 from .sampling import Minibatch
-from .steepest import SteepestDescent
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from .adaptive import AdaptiveDescent
+    from .steepest import SteepestDescent
 
 ENGINES = ("auto", "diagonal", "dense", "reference")
 
@@ -116,6 +116,7 @@ def _runner(problem: Any, method: Any, engine: str, dtype: np.dtype, seed: int) 
     if isinstance(method, Method):
         return rule_run(problem, method, engine, dtype)
     from .adaptive import AdaptiveDescent
+    from .steepest import SteepestDescent
     from .steepest_run import Descent
 
     if isinstance(method, SteepestDescent | AdaptiveDescent):

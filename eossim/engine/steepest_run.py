@@ -14,11 +14,12 @@ from . import steepest_reference as literal
 from . import steepest_step as compiled
 from .blocks import Stepper, block_width, load_product_library, over_blocks
 from .descent_state import DescentReading
+from .directions import directions
 from .modes import LANES
 from .observe import Observer
 from .reference import quadratic_gradient
 from .steepest import SteepestDescent
-from .views import Centred, directions, view_of
+from .views import Centred, view_of
 
 if TYPE_CHECKING:
     from .adaptive import AdaptiveDescent

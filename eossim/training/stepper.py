@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..engine.adaptive import NEED_HVP, AdaptiveDescent
+from ..engine.directions import directions
 from ..engine.method import Method
 from ..engine.sampling import Minibatch
 from ..engine.steepest import SteepestDescent
-from ..engine.views import OneByOne, directions
+from ..engine.views import OneByOne
 from .gradients import BatchGradients, FullGradients, Gradients, NoisyGradients, State
 from .moments import Moments
 from .oracle import Oracle

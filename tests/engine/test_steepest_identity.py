@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from eossim import Quadratic, Record, adaptive_descent, normalized_steepest_descent, simulate, steepest_descent
 from eossim.engine import steepest_run
-from eossim.engine.views import directions
+from eossim.engine.directions import directions
 from eossim.norms import L1, L2, Linf, Lp, Mahalanobis, Norm, Spectral
 from eossim.problems import Function, LeastSquares, MatrixFactorization
 from tests.engine.cases import assert_same_bits
