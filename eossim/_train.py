@@ -19,8 +19,9 @@ from .engine.record import Record
 from .engine.sampling import RULES, minibatch
 from .experiments.late import late_ratio, pairs
 from .networks import MLP, one_hot
-from .norms import Norm, Spectral
+from .norms import Norm
 from .training import adam, rmsprop, train
+from .training.track.norms import LAYERED, norm_named
 
 MOMENTS = {"adam": adam, "rmsprop": rmsprop}
 _ROWS, _MEASURED = 12, 100
@@ -111,14 +112,8 @@ def method_of(name: str, values: dict[str, Any], problem: MLP, norm: str | None,
 
 def _norm(name: str, problem: MLP) -> Norm:
     """Return a norm on the parameters; blocks and matrices are the layers of the network."""
-    if name == "spectral":
-        return Spectral([shape if len(shape) == 2 else (*shape, 1) for shape in problem.layers])
-    if name in ("block_sum", "block_max"):
-        from .norms import from_name
-
-        ends = np.cumsum([int(np.prod(shape)) for shape in problem.layers])
-        blocks = [list(part) for part in np.split(np.arange(problem.dim), ends[:-1])]
-        return from_name(name, problem.dim, blocks=blocks)
+    if name in LAYERED:
+        return norm_named(name, problem)
     (found,) = norms_from(name, problem.dim)
     return found
 

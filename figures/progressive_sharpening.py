@@ -12,11 +12,10 @@ if __name__ == "__main__":
     x = np.linspace(-1, 1, 20)
     chebyshev = np.cos(6 * np.arccos(x))
     network = MLP((1, 30, 20, 1), "tanh", "mse", x[:, None], chebyshev[:, None])
-    matrices = Spectral([shape if len(shape) == 2 else (*shape, 1) for shape in network.layers])
     runs = {
         "ℓ$_2$: gradient descent": (L2(), 0.2),
         "ℓ$_∞$ descent": (Linf(), 0.0015),
-        "spectral descent": (matrices, 0.045),
+        "spectral descent": (Spectral(network.layers), 0.045),
     }
     figure, numbers = progressive_sharpening(network, runs, network.initial(0), 2000, every=25)
     save(figure, Path(__file__).with_suffix(""), numbers)

@@ -7,7 +7,7 @@ import eossim
 
 ROOT = Path(eossim.__file__).parent
 LAYERS = [
-    {"_check", "_jit", "_product", "_tables", "domain", "_words"},
+    {"_check", "_cores", "_jit", "_product", "_tables", "domain", "_words"},
     {"_rule"},
     {"rules", "symbolic"},
     {"formulas", "catalogue"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -49,11 +48,6 @@ def over_blocks(task: Callable[[int, int], None], runs: int, width: int, threads
         with ThreadPoolExecutor(workers) as pool:
             for _ in pool.map(lambda block: task(*block), blocks):
                 pass
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_product_library() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._check import choice, finite_array, positive_int
-from .blocks import available_cores
+from .._cores import available_cores
 from .method import Method
 from .observe import Observer
 from .record import Record, checked_record

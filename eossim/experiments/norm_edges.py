@@ -7,7 +7,6 @@ does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,10 @@ from ..curvature.operator import Operator
 from ..engine.record import Record
 from ..engine.steepest import SteepestDescent
 from ..networks import MLP
-from ..norms import L2, BlockSum, Linf, Norm, Spectral
+from ..norms import Norm
 from ..theory.queries import edge
 from ..training import train
+from ..training.track.norms import norm_named
 from .digits import true_labels
 from .late import late_ratio, pairs
 from .result import Result
@@ -28,13 +28,6 @@ from .result import Result
 if TYPE_CHECKING:
     import xarray as xr
 
-#: Norms by name, each made for a network.
-NORMS: dict[str, Callable[[MLP], Norm]] = {
-    "l2": lambda problem: L2(),
-    "linf": lambda problem: Linf(),
-    "spectral": lambda problem: Spectral(problem.layers),
-    "block": lambda problem: BlockSum(blocks(problem)),
-}
 #: Pairs of steps measured in a run, and in the quick version of it.
 _PAIRS, _QUICK_PAIRS = 40, 10
 #: The published estimator is run at every so many points.
@@ -47,7 +40,7 @@ class Run:
 
     Attributes:
         title: Its name.
-        norm: One of `NORMS`.
+        norm: Name of a norm (see `norm_named`).
         eta: Step size.
         steps: Steps, at most.
         ratio: Range that the late S / edge is expected in.
@@ -67,7 +60,7 @@ class Run:
 
     def method(self, problem: MLP) -> SteepestDescent:
         """Return the method in the norm for the network."""
-        return SteepestDescent(NORMS[self.norm](problem), np.asarray(self.eta), self.normalized)
+        return SteepestDescent(norm_named(self.norm, problem), np.asarray(self.eta), self.normalized)
 
     def __str__(self) -> str:
         return f"{self.title} {self.eta:g}"
@@ -85,9 +78,9 @@ RUNS = (
     Run("sign", "linf", 5e-4, 2500, (0.99, 1.035), normalized=True),
     Run("normalised spectral", "spectral", 0.01, 2500, (0.975, 1.02), normalized=True),
     Run("normalised GD", "l2", 0.4, 2500, (1.0, 1.25), normalized=True),
-    Run("block CD", "block", 0.7, 1200, (1.0, 1.3), (0.0, 0.2), stays=False),
-    Run("block CD", "block", 0.8, 800, (1.0, 1.3), (0.0, 0.2), stays=False),
-    Run("block CD", "block", 0.9, 500, (1.0, 1.3), (0.0, 0.2), stays=False),
+    Run("block CD", "block_sum", 0.7, 1200, (1.0, 1.3), (0.0, 0.2), stays=False),
+    Run("block CD", "block_sum", 0.8, 800, (1.0, 1.3), (0.0, 0.2), stays=False),
+    Run("block CD", "block_sum", 0.9, 500, (1.0, 1.3), (0.0, 0.2), stays=False),
 )
 #: What the quick version runs, with fewer steps where the edge is reached early.
 QUICK = {
@@ -97,12 +90,6 @@ QUICK = {
     "sign 0.0005": 2200,
     "block CD 0.9": 330,
 }
-
-
-def blocks(problem: MLP) -> list[np.ndarray]:
-    """Return the indices of every weight matrix and every bias of a network."""
-    sizes = [int(np.prod(shape)) for shape in problem.layers]
-    return np.split(np.arange(problem.dim), np.cumsum(sizes)[:-1])
 
 
 def run(quick: bool = False) -> Result:

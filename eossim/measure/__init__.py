@@ -4,7 +4,7 @@ from ..curvature.directional import directional_smoothness
 from ..curvature.exact import exact_sharpness
 from ..curvature.generalized import GeneralizedSharpness, generalized_sharpness
 from ..curvature.operator import Operator
-from ..curvature.progress import loss_based_smoothness
+from ..curvature.progress import loss_based_smoothness, realised_edge, relative_progress
 from .factors import PopulationFactors, population_factors
 from .lambda_max import expected_batch_lambda_max
 from .measurement import Measurement, MomentumMeasurement
@@ -31,5 +31,7 @@ __all__ = [
     "loss_based_smoothness",
     "momentum_batch_sharpness",
     "population_factors",
+    "realised_edge",
+    "relative_progress",
     "sharpness_report",
 ]

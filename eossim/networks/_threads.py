@@ -7,13 +7,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+from .._cores import available_cores
+
 #: Multiplications of a thread below which it costs more than it brings.
 _WORTH = 1 << 21
 
 
 def over(task: Callable[[int], None], count: int, work: float) -> None:
     """Call ``task(0)`` to ``task(count - 1)``, on threads if the multiplications `work` are worth it."""
-    workers = min(_cores(), count)
+    workers = min(available_cores(), count)
     if workers == 1 or work < _WORTH * workers:
         for k in range(count):
             task(k)
@@ -32,11 +34,7 @@ def over(task: Callable[[int], None], count: int, work: float) -> None:
             other.result()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
     """Return the threads of a process; a child that was forked has none of its parent's."""
-    return ThreadPoolExecutor(max(1, _cores() - 1), thread_name_prefix="eossim-networks")
+    return ThreadPoolExecutor(max(1, available_cores() - 1), thread_name_prefix="eossim-networks")

@@ -22,7 +22,8 @@ from ..engine.reference import quadratic_gradient, reference
 from ..engine.sampling import minibatch
 from ..engine.simulate import simulate
 from ..problems import KernelRegression, LeastSquares
-from .report import Check
+from .report import Check, judged
+from .sharpness import SHARPNESS
 from .steepest import STEEPEST
 from .stochastic import STOCHASTIC
 
@@ -92,12 +93,6 @@ def _stepped_risk(problem: LeastSquares, method: Method, truth: dict[str, Any], 
     return bias2, variance, bias2 + variance
 
 
-def _verdict(
-    name: str, failures: list[str], cases: int, error: float, detail: str, shown: tuple[float, float] = (np.nan, np.nan)
-) -> Check:
-    return Check(name, not failures, cases, error, failures[0] if failures else detail, *map(float, shown))
-
-
 def risk_by_simulation(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
     """Exact bias, variance, risk and training loss against Monte Carlo: gd, usam, heavy ball, in both metrics."""
     failures, worst, steps, shown = [], 0.0, np.array([1, 2, 3, 7, 20, 60]), (np.nan, np.nan)
@@ -118,8 +113,8 @@ def risk_by_simulation(name: str, source: Source, rng: np.random.Generator, case
             if not off <= _ERRORS:
                 failures.append(f"{method!r} on {problem!r}: {quantity} off by {off:.3g} standard errors")
         shown = float(exact.risk[0, -1]), float(drawn.risk[0, -1])
-    return _verdict(
-        name, failures, cases * steps.size * len(quantities), np.nan, f"at most {worst:.2g} standard errors off", shown
+    return judged(
+        name, failures, cases * steps.size * len(quantities), f"at most {worst:.2g} standard errors off", shown=shown
     )
 
 
@@ -139,7 +134,7 @@ def order_of_bias_and_variance(name: str, source: Source, rng: np.random.Generat
         wild = catalogue.lookup("usam")(eta=0.9 / top, rho=1 / top)  # q_gd = 0.1, q_usam = -0.8 on the top mode
         if theory.ordering(problem, catalogue.lookup("gd")(eta=0.9 / top), wild).applies:
             failures.append(f"{wild!r}: a mode overshoots, yet the theorem is said to apply")
-    return _verdict(name, failures, cases * steps * 2, np.nan, f"bias and variance in order at each of {steps} steps")
+    return judged(name, failures, cases * steps * 2, f"bias and variance in order at each of {steps} steps")
 
 
 def best_step(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
@@ -160,7 +155,7 @@ def best_step(name: str, source: Source, rng: np.random.Generator, cases: int) -
                 failures.append(f"{method!r} on {problem!r}: predicted step {step:.0f}, stepped {shown[1]:.0f}")
     if not tried:
         failures.append(f"no best step up to {steps} to compare with")
-    return _verdict(name, failures, tried, np.nan, f"best of {steps} stepped risks", shown)
+    return judged(name, failures, tried, f"best of {steps} stepped risks", shown=shown)
 
 
 def crossing_steps(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
@@ -182,7 +177,7 @@ def crossing_steps(name: str, source: Source, rng: np.random.Generator, cases: i
             failures.append(f"{gd!r} and {usam!r} on {problem!r}: step {wrong[0]}: {leader[wrong[0]]} leads")
         if found.real is not None and found.real.size > found.bound:
             failures.append(f"{found.real.size} crossings, more than the bound {found.bound}")
-    return _verdict(name, failures, cases * steps, np.nan, f"{count} crossings, each where the stepped risks cross")
+    return judged(name, failures, cases * steps, f"{count} crossings, each where the stepped risks cross")
 
 
 def three_crossings(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
@@ -196,9 +191,7 @@ def three_crossings(name: str, source: Source, rng: np.random.Generator, cases: 
     failures = [] if found.integer == changes else [f"predicted {found.integer}, stepped {changes}"]
     if found.real is None or found.real.size != 3:
         failures.append(f"not three crossings: {found.real}")
-    return _verdict(
-        name, failures, 2500, np.nan, f"the lead changes at steps {changes}", (found.integer[-1], changes[-1])
-    )
+    return judged(name, failures, 2500, f"the lead changes at steps {changes}", shown=(found.integer[-1], changes[-1]))
 
 
 def alignment(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
@@ -230,7 +223,7 @@ def alignment(name: str, source: Source, rng: np.random.Generator, cases: int) -
         if (gd - usam) * (1 if winner == "usam" else -1) <= np.hypot(gd_error, usam_error):
             failures.append(f"signal ~ curvature^{power:g}: {winner} does not win, risks gd {gd:.5g}, usam {usam:.5g}")
     detail = f"risk of usam over gd: {100 * gains[0]:+.2g} % on large curvatures, {100 * gains[1]:+.2g} % when flat"
-    return _verdict(name, failures, 4, np.nan, detail)
+    return judged(name, failures, 4, detail)
 
 
 def kernel_is_linear(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
@@ -256,7 +249,7 @@ def kernel_is_linear(name: str, source: Source, rng: np.random.Generator, cases:
             ]  # fmt: skip
             worst = max(worst, float(np.abs(risks[1] / risks[0] - 1).max()))
     failures = [] if worst <= 1e-8 else [f"fits or risks differ by {worst:.2g}"]
-    return _verdict(name, failures, cases * 4 * len(points), worst, "fitted values and risks")
+    return judged(name, failures, cases * 4 * len(points), "fitted values and risks", worst)
 
 
 def minibatch_by_simulation(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
@@ -287,7 +280,7 @@ def minibatch_by_simulation(name: str, source: Source, rng: np.random.Generator,
             worst = max(worst, float(off.max()))
             if not off.max() <= _ERRORS:
                 failures.append(f"{method!r}, {how}: {quantity} off by {float(off.max()):.3g} standard errors")
-    return _verdict(name, failures, cases * 3, np.nan, f"at most {worst:.2g} standard errors off")
+    return judged(name, failures, cases * 3, f"at most {worst:.2g} standard errors off")
 
 
 def noise_floor_by_simulation(name: str, source: Source, rng: np.random.Generator, cases: int) -> Check:
@@ -315,7 +308,7 @@ def noise_floor_by_simulation(name: str, source: Source, rng: np.random.Generato
         ]
         worst = max(worst, *map(float, errors))
     failures = [] if worst <= 1e-6 else [f"off by a relative {worst:.2g}"]
-    return _verdict(name, failures, 3 * cases, worst, "late iterates and loss")
+    return judged(name, failures, 3 * cases, "late iterates and loss", worst)
 
 
 EXPERIMENTS: dict[str, Callable[..., Check]] = {
@@ -330,6 +323,7 @@ EXPERIMENTS: dict[str, Callable[..., Check]] = {
     "noise_floor_by_simulation": noise_floor_by_simulation,
     **STOCHASTIC,
     **STEEPEST,
+    **SHARPNESS,
 }
 _EXAMPLES = (
     "three_crossings",

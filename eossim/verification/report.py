@@ -6,9 +6,10 @@ import html
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .._tables import html_table, text_table
 
@@ -34,6 +35,27 @@ class Check:
     detail: str = ""
     predicted: float = math.nan
     measured: float = math.nan
+
+
+def judged(
+    name: str,
+    failures: Sequence[str],
+    cases: int,
+    detail: str,
+    error: float = math.nan,
+    shown: tuple[Any, Any] = (math.nan, math.nan),
+) -> Check:
+    """Return the check that passed if there are no failures; else it says the first of them.
+
+    Args:
+        name: Of the check.
+        failures: What went wrong.
+        cases: How many cases were tried.
+        detail: How it was measured, for a check that passed.
+        error: Worst relative error.
+        shown: A predicted and a measured number.
+    """
+    return Check(name, not failures, cases, error, failures[0] if failures else detail, *map(float, shown))
 
 
 @dataclass(frozen=True)

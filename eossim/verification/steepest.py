@@ -6,107 +6,19 @@ derivations say of them; what they are held against is `simulate`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import isqrt
 from typing import Any
 
 import numpy as np
 
-from ..curvature.bounds import upper_bound
-from ..curvature.generalized import GeneralizedSharpness, generalized_sharpness
-from ..curvature.operator import Operator
+from ..curvature.generalized import generalized_sharpness
 from ..engine.adaptive import adaptive_descent
 from ..engine.record import Record
 from ..engine.simulate import simulate
 from ..engine.steepest import normalized_steepest_descent, steepest_descent
-from ..norms import L1, L2, BlockMax, BlockSum, Linf, Lp, Mahalanobis, Norm, Nuclear, Spectral
+from ..norms import L1, L2, BlockMax, Linf, Lp, Norm, Spectral
 from ..problems import MatrixFactorization, Quadratic
-from .report import Check
-
-#: eta S / 2 of a run above the edge.
-_ABOVE = 1.2
-
-
-def norms_of(dim: int) -> list[Norm]:
-    """Return norms of every kind on R^dim; matrices are as square as can be, a rest is a vector of its own."""
-    rows = max(1, isqrt(dim))
-    columns, rest = divmod(dim, rows)
-    shapes = [(rows, columns)] + ([(rest, 1)] if rest else [])
-    blocks = [list(block) for block in np.array_split(np.arange(dim), min(3, dim))]
-    norms: list[Norm] = [L2(), L1(), Linf(), Lp(3), Mahalanobis(np.linspace(1, 2, dim)), BlockSum(blocks)]
-    norms += [BlockMax(blocks), Spectral(shapes)]
-    return norms if rest else [*norms, Nuclear((rows, columns))]
-
-
-def centred(problem: Any) -> Quadratic:
-    """Return the quadratic of a problem with its minimum, zero, at the origin."""
-    return Quadratic(problem.hessian())
-
-
-def squared_ratio(norm: Norm, dim: int) -> float:
-    """Return a bound on ‖d‖² / ‖d‖₂², inf if unknown: min q(d)/‖d‖² is at least the least eigenvalue over it."""
-    if isinstance(norm, L1):
-        return float(dim)
-    if isinstance(norm, Mahalanobis):
-        return float(np.max(norm.P) if norm.P.ndim == 1 else np.linalg.eigvalsh(norm.P)[-1])
-    if isinstance(norm, BlockSum):
-        return float(len(norm.blocks))
-    if isinstance(norm, Nuclear):
-        return float(min(norm.shape))
-    return 1.0 if isinstance(norm, L2 | Linf | BlockMax | Spectral) or norm == Lp(3) else np.inf
-
-
-def falls(problem: Quadratic, norm: Norm, sharpness: GeneralizedSharpness, rng: np.random.Generator) -> str:
-    """Return what is wrong with runs below the edge: each step shrinks the loss at least by the proven factor.
-
-    With S at most its upper bound, L+ <= (1 - 2 eta mu (1 - eta S / 2)) L with mu = min q(d)/‖d‖².
-    """
-    bound = sharpness.upper_bound
-    if not np.isfinite(bound):
-        bound = sharpness.value  # of a norm of one's own: an estimate from many starts
-    eta = float(rng.uniform(0.3, 0.98)) * 2 / bound
-    mu = max(0.0, float(problem.eigenvalues[0])) / squared_ratio(norm, problem.dim)
-    rate = 1 - 2 * eta * mu * (1 - eta * bound / 2)
-    starts = rng.standard_normal((32, problem.dim))
-    starts[8:] = norm.lmo(starts[8:])  # among these are maximisers, if there are few extreme points
-    loss = simulate(problem, steepest_descent(norm, eta), starts, 100, record=Record(what=("loss",))).loss.values
-    excess = loss[:, 1:] - rate * loss[:, :-1]
-    if np.all(excess <= 1e-12 * loss[:, :-1] + 1e-26 * loss[:, :1]):  # the rounding of where a run has arrived
-        return ""
-    return f"{norm}: eta S/2 = {eta * bound / 2:.4f}, yet a step shrinks the loss by less than {rate:.6g}"
-
-
-def grows(problem: Any, norm: Norm, sharpness: GeneralizedSharpness) -> tuple[float, float]:
-    """Return the predicted and the stepped growth on the ray of the witness d, where w+ = (1 - eta q(d)) w."""
-    eta, steps = 2 * _ABOVE / sharpness.value, 10
-    record = Record(at=[0, steps], what=("w",))
-    run = simulate(problem, steepest_descent(norm, eta), sharpness.witness, steps, record=record)
-    size = norm.norm(run.w.values[0])
-    return eta * sharpness.value - 1, float((size[1] / size[0]) ** (1 / steps))
-
-
-def cycle(
-    problem: Any, norm: Norm, eta: float, rng: np.random.Generator, runs: int = 16, steps: int = 4000
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return, of normalised runs that end on a 2-cycle, (mean dual gradient norm, curvature of its direction)."""
-    record = Record(at=np.arange(steps - 4, steps + 1), what=("w", "dual_norm", "directional_smoothness"))
-    starts = rng.standard_normal((runs, problem.dim))
-    run = simulate(problem, normalized_steepest_descent(norm, eta), starts, steps, record=record)
-    w, G, D = run.w.values, run.dual_norm.values, run.directional_smoothness.values
-    # two steps of a settled cycle return to within rounding, and to the point before it nothing comes back
-    closed = np.abs(w[:, -1] - w[:, -3]).max(axis=1) <= 1e-9 * eta
-    return G[closed, 1:3].mean(axis=1), D[closed, 1]
-
-
-def _check(
-    name: str,
-    failures: Sequence[str],
-    cases: int,
-    detail: str,
-    error: float = np.nan,
-    shown: tuple[float, float] = (np.nan, np.nan),
-) -> Check:
-    return Check(name, not failures, cases, error, failures[0] if failures else detail, *map(float, shown))
+from .descents import ABOVE, centred, cycle, falls, grows, norms_of
+from .report import Check, judged
 
 
 def norms_below_edge(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -117,7 +29,7 @@ def norms_below_edge(name: str, source: Any, rng: np.random.Generator, cases: in
         for norm in norms_of(problem.dim):
             tried += 32
             failures += [wrong] if (wrong := falls(problem, norm, generalized_sharpness(problem, norm), rng)) else []
-    return _check(name, failures, tried, "every step at the proven rate")
+    return judged(name, failures, tried, "every step at the proven rate")
 
 
 def norms_above_edge(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -136,7 +48,7 @@ def norms_above_edge(name: str, source: Any, rng: np.random.Generator, cases: in
             if not abs(stepped / predicted - 1) <= 1e-9 + 10 * sharpness.gap / sharpness.value:
                 failures.append(f"{norm}: growth {predicted:.9g} predicted, {stepped:.9g} stepped")
             near = sharpness.witness + 1e-3 * rng.standard_normal(problem.dim) / np.sqrt(problem.dim)
-            run = simulate(problem, steepest_descent(norm, 2 * _ABOVE / sharpness.value), near, 60,
+            run = simulate(problem, steepest_descent(norm, 2 * ABOVE / sharpness.value), near, 60,
                            record=Record(at=[50, 60], what=("w",)))  # fmt: skip
             size = norm.norm(run.w.values[0])
             if not abs((size[1] / size[0]) ** 0.1 / predicted - 1) <= 1e-3:
@@ -147,7 +59,7 @@ def norms_above_edge(name: str, source: Any, rng: np.random.Generator, cases: in
                 sharpness.exact and most > sharpness.value * (1 + 1e-9)
             ):
                 failures.append(f"{norm}: a random direction has the curvature {most:.9g}, S = {sharpness.value:.9g}")
-    return _check(name, failures, tried, "growth a step on the ray of the maximiser", worst, shown)
+    return judged(name, failures, tried, "growth a step on the ray of the maximiser", worst, shown)
 
 
 def norms_coexistence(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -178,7 +90,7 @@ def norms_coexistence(name: str, source: Any, rng: np.random.Generator, cases: i
     if not 0.5 < grown["linf", 1.01] < 1:
         failures.append(f"linf: {grown['linf', 1.01]:.3g} of the runs grow at 1.01 times the edge")
     detail = ", ".join(f"{100 * grown[n, 1.01]:.1f} % of {n}" for n in ("l2", "l1", "linf"))
-    return _check(name, failures, 6 * hessians * starts, f"at 1.01 times the edge {detail} runs grow")
+    return judged(name, failures, 6 * hessians * starts, f"at 1.01 times the edge {detail} runs grow")
 
 
 def linf_freezing(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -205,7 +117,7 @@ def linf_freezing(name: str, source: Any, rng: np.random.Generator, cases: int) 
         worst = max(worst, off)
         if not off <= 1e-9:
             failures.append(f"linf descent on {problem!r} leaves the predicted line by a relative {off:.3g}")
-    return _check(name, failures, cases * steps, "iterates on the line of the sign pattern", worst)
+    return judged(name, failures, cases * steps, "iterates on the line of the sign pattern", worst)
 
 
 def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -246,7 +158,7 @@ def divergence_cone(name: str, source: Any, rng: np.random.Generator, cases: int
                     )
     if not tried:
         failures.append("no stationary maximiser found")
-    return _check(name, failures, tried, "deviations from the ray, above and below the edge", worst)
+    return judged(name, failures, tried, "deviations from the ray, above and below the edge", worst)
 
 
 def _on_the_ray(problem: Quadratic, norm: Norm, d: np.ndarray) -> np.ndarray:
@@ -281,118 +193,7 @@ def normalized_two_cycles(name: str, source: Any, rng: np.random.Generator, case
                 failures.append(f"{norm}: curvature {s.max():.9g} of a cycle above the sharpness {bound:.9g}")
     if not tried:
         failures.append("no run ended on a 2-cycle")
-    return _check(name, failures, tried, "mean dual gradient norm of settled 2-cycles", worst, shown)
-
-
-def coordinate_descent_edge(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
-    """Greedy coordinate and block descent: S is the largest H_ii, the largest top eigenvalue of a block."""
-    failures, tried, shown = [], 0, (np.nan, np.nan)
-    for _ in range(cases):
-        problem = centred(source(rng))
-        H, dim = problem.hessian(), problem.dim
-        blocks = [list(block) for block in np.array_split(rng.permutation(dim), min(3, dim))]
-        tops = [np.linalg.eigh(H[np.ix_(block, block)]) for block in blocks]
-        best = int(np.argmax([values[-1] for values, _ in tops]))
-        ray = np.zeros(dim)
-        ray[blocks[best]] = tops[best][1][:, -1]
-        written_out = ((L1(), float(np.diag(H).max()), np.eye(dim)[int(np.diag(H).argmax())]),
-                       (BlockSum(blocks), float(tops[best][0][-1]), ray))  # fmt: skip
-        for norm, expected, direction in written_out:
-            found = generalized_sharpness(problem, norm).value
-            shown = expected, found
-            if not abs(found / expected - 1) <= 1e-9:
-                failures.append(f"{norm}: sharpness {found:.12g}, written out {expected:.12g}")
-            for level, start in ((0.98, rng.standard_normal(dim)), (1.02, direction)):
-                run = simulate(problem, steepest_descent(norm, level * 2 / expected), start, 400,
-                               record=Record(at=[0, 400], what=("loss",)))  # fmt: skip
-                tried += 1
-                first, last = run.loss.values[0]
-                if not (last < first if level < 1 else last > 1e3 * first):
-                    failures.append(f"{norm}: at {level:g} times 2/S the loss goes from {first:.4g} to {last:.4g}")
-    return _check(name, failures, tried, "runs on both sides of the edge", shown=shown)
-
-
-def sharpness_estimator(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
-    """The estimate is never above the exact value or an upper bound, and misses at most 0.1 % where that is known."""
-    failures, least, tried = [], np.inf, 0
-    for _ in range(cases):
-        problem = centred(source(rng))
-        for norm in norms_of(problem.dim):
-            guess = generalized_sharpness(problem, norm, method="estimate", seed=int(rng.integers(2**31)))
-            best = generalized_sharpness(problem, norm)
-            tried += 1
-            attained = guess.witness @ problem.hessian() @ guess.witness / norm.norm(guess.witness) ** 2
-            if not guess.frank_wolfe <= guess.value * (1 + 1e-12):
-                failures.append(f"{norm}: Frank-Wolfe {guess.frank_wolfe:.12g} above the estimate {guess.value:.12g}")
-            if not guess.value <= best.upper_bound * (1 + 1e-9) or not abs(attained / guess.value - 1) <= 1e-9:
-                failures.append(f"{norm}: estimate {guess.value:.12g}, bound {best.upper_bound:.12g}, {attained:.12g}")
-            if best.exact:
-                least = min(least, guess.value / best.value)
-                if not 0.999 <= guess.value / best.value <= 1 + 1e-9:
-                    failures.append(f"{norm}: estimate {guess.value:.9g}, exact {best.value:.9g} on {problem!r}")
-    return _check(name, failures, tried, f"least ratio to the exact value {least:.6f}", 1 - least)
-
-
-def sharpness_bounds(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
-    """The bounds between norms on semidefinite Hessians, by the top eigenvalue and by the trace."""
-    failures, tried = [], 0
-    for _ in range(cases):
-        problem = centred(source(rng))
-        H, dim = problem.hessian(), problem.dim
-        top = float(problem.eigenvalues[-1])
-        found = {norm: generalized_sharpness(problem, norm) for norm in norms_of(dim)}
-        low = {type(norm): s.value for norm, s in found.items()}
-        high = {type(norm): upper_bound(norm, Operator.of_matrix(H))[0] for norm in found}
-        spectral = next(norm for norm in found if isinstance(norm, Spectral))
-        blocks = next(norm for norm in found if isinstance(norm, BlockMax)).blocks
-        rank = sum(min(shape) for shape in spectral.shapes)
-        pairs = {
-            "lambda_1 <= S_linf": (top, high[Linf]),
-            "S_linf <= d lambda_1": (low[Linf], dim * top),
-            "tr H <= S_linf": (np.trace(H), high[Linf]),
-            "S_linf <= sum |H_ij|": (low[Linf], np.abs(H).sum()),
-            "S_l3 <= d^(1/3) lambda_1": (low[Lp], dim ** (1 / 3) * top),
-            "lambda_1 <= S_l3": (top, high[Lp]),
-            "S_l1 <= lambda_1": (low[L1], top),
-            "S_spectral <= S_linf": (low[Spectral], high[Linf]),
-            "S_spectral <= r lambda_1": (low[Spectral], rank * top),
-            "lambda_1 <= S_spectral": (top, high[Spectral]),
-            "lambda_1 <= S_block_max": (top, high[BlockMax]),
-            "S_block_max <= B lambda_1": (low[BlockMax], len(blocks) * top),
-            "S_block_sum <= lambda_1": (low[BlockSum], top),
-            "lambda_1 <= B S_block_sum": (top, len(blocks) * high[BlockSum]),
-        }
-        pairs |= {f"S in {kind.__name__} <= its upper bound": (low[kind], high[kind]) for kind in low}
-        tried += len(pairs)
-        failures += [f"{k} fails: {a:.9g} > {b:.9g}" for k, (a, b) in pairs.items() if not a <= b * (1 + 1e-9)]
-    return _check(name, failures, tried, "bounds between norms")
-
-
-def euclidean_sharpness_is_blind(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
-    """Two Hessians with one spectrum: at one step size linf descent converges on the diagonal one and diverges on it.
-
-    The diagonal Hessian of the eigenvalues has S = tr H, the least that a Hessian with this spectrum can have.
-    """
-    failures, shown = [], (np.nan, np.nan)
-    for _ in range(cases):
-        turned = centred(source(rng))
-        plain = Quadratic(np.maximum(turned.eigenvalues, 0.0))
-        sharpness = generalized_sharpness(turned, Linf())
-        trace = float(plain.eigenvalues.sum())
-        shown = trace, sharpness.value
-        if not sharpness.value > 1.02 * trace:
-            continue  # nearly diagonal already: no step size in between
-        eta = 2 / np.sqrt(trace * sharpness.value)
-        ends = []
-        for problem, start in ((plain, rng.standard_normal(plain.dim)), (turned, sharpness.witness)):
-            run = simulate(problem, steepest_descent(Linf(), eta), start, 2000,
-                           record=Record(at=[0, 2000], what=("loss",)))  # fmt: skip
-            first, last = run.loss.values[0]
-            ends.append(last / first)
-        if not (ends[0] <= 1 and not ends[1] <= 1e3):
-            failures.append(f"eta = {eta:.6g}: losses end at {ends[0]:.3g} and {ends[1]:.3g} of their start")
-    detail = f"one spectrum, S = {shown[0]:.4g} in its own axes and {shown[1]:.4g} turned"
-    return _check(name, failures, 2 * cases, detail)
+    return judged(name, failures, tried, "mean dual gradient norm of settled 2-cycles", worst, shown)
 
 
 def descent_identities(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -412,7 +213,7 @@ def descent_identities(name: str, source: Any, rng: np.random.Generator, cases: 
                 worst = max(worst, *found)
                 if not max(found) <= 1e-10:
                     failures.append(f"{method!r} on {current!r}: residuals {found[0]:.3g} and {found[1]:.3g}")
-    return _check(name, failures, tried, "relative residuals of the identities", worst)
+    return judged(name, failures, tried, "relative residuals of the identities", worst)
 
 
 def adapted_step_limits(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -434,7 +235,7 @@ def adapted_step_limits(name: str, source: Any, rng: np.random.Generator, cases:
             worst = max(worst, abs(measured / expected - 1))
             if not abs(measured / expected - 1) <= 1e-6:
                 failures.append(f"{step} on curvatures {low:.4g} to {high:.4g}: {measured:.9g}, not {expected:.9g}")
-    return _check(name, failures, 12 * cases, "late step sizes", worst, shown)
+    return judged(name, failures, 12 * cases, "late step sizes", worst, shown)
 
 
 def linf_on_ab_toy(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -462,7 +263,7 @@ def linf_on_ab_toy(name: str, source: Any, rng: np.random.Generator, cases: int)
     if not (loss[above].min() > 1e-8 and error.max() <= 1e-8):
         failures.append(f"at 1.03 of the edge: loss {loss[above].min():.3g}, mean D off 2/eta by {error.max():.3g}")
     shown = 2 / eta[-1], float((weight[-1] * D[-1]).sum() / weight[-1].sum())
-    return _check(name, failures, count, "G²-weighted mean of D on the 2-cycle", float(error.max()), shown)
+    return judged(name, failures, count, "G²-weighted mean of D on the 2-cycle", float(error.max()), shown)
 
 
 STEEPEST = {
@@ -472,10 +273,6 @@ STEEPEST = {
     "linf_freezing": linf_freezing,
     "divergence_cone": divergence_cone,
     "normalized_two_cycles": normalized_two_cycles,
-    "coordinate_descent_edge": coordinate_descent_edge,
-    "sharpness_estimator": sharpness_estimator,
-    "sharpness_bounds": sharpness_bounds,
-    "euclidean_sharpness_is_blind": euclidean_sharpness_is_blind,
     "descent_identities": descent_identities,
     "adapted_step_limits": adapted_step_limits,
     "linf_on_ab_toy": linf_on_ab_toy,

@@ -13,7 +13,7 @@ from ..engine.simulate import simulate
 from ..measure import batch_sharpness, gradient_moments
 from ..problems import LeastSquares, QuadraticSum
 from ..theory.mean_square import MeanSquare, Reshuffled
-from .report import Check
+from .report import Check, judged
 
 #: Standard errors that a simulated mean may be off.
 _ERRORS = 5.0
@@ -22,10 +22,6 @@ _ERRORS = 5.0
 def part_of(problem: LeastSquares, samples: int = 200, columns: int = 6) -> LeastSquares:
     """Return least squares on a part of the data: brute force on all of it would take too long."""
     return LeastSquares(problem.X[:samples, :columns], problem.y[:samples])
-
-
-def _check(name: str, failures: list[str], cases: int, detail: str, shown: tuple[Any, Any] = (np.nan, np.nan)) -> Check:
-    return Check(name, not failures, cases, np.nan, failures[0] if failures else detail, *map(float, shown))
 
 
 def _off(drawn: np.ndarray, exact: np.ndarray) -> float:
@@ -60,7 +56,7 @@ def gradient_moments_of_batches(name: str, source: Any, rng: np.random.Generator
         count += len(rows)
         if not np.allclose(values, expected, rtol=1e-9):
             failures.append(f"b = {size} on {problem!r}: {values} in closed form, {expected} over all batches")
-    return _check(name, failures, count, "three ratios over every batch")
+    return judged(name, failures, count, "three ratios over every batch")
 
 
 def second_moments(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -82,7 +78,7 @@ def second_moments(name: str, source: Any, rng: np.random.Generator, cases: int)
         worst = max(worst, off)
         if not off <= _ERRORS:
             failures.append(f"b = {size}, beta = {beta:g}, {sampling} on {problem!r}: off by {off:.3g} standard errors")
-    return _check(name, failures, cases * len(steps), f"at most {worst:.2g} standard errors off")
+    return judged(name, failures, cases * len(steps), f"at most {worst:.2g} standard errors off")
 
 
 def critical_steps(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -111,7 +107,7 @@ def critical_steps(name: str, source: Any, rng: np.random.Generator, cases: int)
         off = _off(_excess(problem, run.w.values), growing[1:])
         if not off <= _ERRORS + 1:  # heavy tails above the edge
             failures.append(f"b = {size} on {problem!r}: above the edge off by {off:.3g} standard errors")
-    return _check(name, failures, 2 * cases, "radius of the written-out operator at eta* (1 ± 1e-6)", shown)
+    return judged(name, failures, 2 * cases, "radius of the written-out operator at eta* (1 ± 1e-6)", shown=shown)
 
 
 def stationary_laws(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -140,7 +136,9 @@ def stationary_laws(name: str, source: Any, rng: np.random.Generator, cases: int
         shown = 2 / eta, ratio
         if not abs(ratio * eta / 2 - 1) < 0.2:
             failures.append(f"b = {size} on {problem!r}: GNI {ratio:.4g} against 2/eta = {2 / eta:.4g}")
-    return _check(name, failures, cases * 2, f"excess at most {worst:.2g} standard errors off, GNI within 20 %", shown)
+    return judged(
+        name, failures, cases * 2, f"excess at most {worst:.2g} standard errors off, GNI within 20 %", shown=shown
+    )
 
 
 def reshuffled_laws(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -161,7 +159,7 @@ def reshuffled_laws(name: str, source: Any, rng: np.random.Generator, cases: int
         worst = max(worst, off)
         if not off <= _ERRORS:
             failures.append(f"b = {size}, eta = {eta:.4g} on {problem!r}: off by {off:.3g} standard errors")
-    return _check(name, failures, cases, f"at most {worst:.2g} standard errors off")
+    return judged(name, failures, cases, f"at most {worst:.2g} standard errors off")
 
 
 def interventions(name: str, source: Any, rng: np.random.Generator, cases: int) -> Check:
@@ -201,7 +199,7 @@ def interventions(name: str, source: Any, rng: np.random.Generator, cases: int) 
         off = _off(_excess(problem, run.w.values), grown[1:])
         if not off <= _ERRORS + 1:
             failures.append(f"{problem!r}: growth after b = 4 -> 1 is off by {off:.3g} standard errors")
-    return _check(
+    return judged(
         name, failures, cases + compared, f"levels at most {worst:.2g} standard errors off, growth as predicted"
     )
 
@@ -226,8 +224,8 @@ def sharpness_is_no_edge(name: str, source: Any, rng: np.random.Generator, cases
         failures.append(f"eta * batch sharpness {product:.6g}, radius {radius:.6g}")
     if not off <= _ERRORS + 1:
         failures.append(f"simulated second moment off by {off:.3g} standard errors")
-    return _check(
-        name, failures, 3, f"eta * batch sharpness {product:.5g} > 2, radius {radius:.6g} < 1", (radius, radius)
+    return judged(
+        name, failures, 3, f"eta * batch sharpness {product:.5g} > 2, radius {radius:.6g} < 1", shown=(radius, radius)
     )
 
 

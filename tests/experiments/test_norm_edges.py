@@ -4,9 +4,9 @@ from matplotlib.figure import Figure
 
 from eossim.experiments import norm_edges
 from eossim.experiments.digits import torch_normal, true_labels
-from eossim.experiments.norm_edges import NORMS
 from eossim.measure import directional_smoothness
 from eossim.plot import network_models, network_norms
+from eossim.training.track.norms import norm_named
 
 from .quick import quick
 
@@ -26,7 +26,8 @@ def test_the_start_is_that_of_the_notes():
     assert problem.dim == 3466
     assert problem.loss(start) == pytest.approx(1.557, abs=5e-4)
     g = problem.grad(start)
-    dual = {name: float(make(problem).dual(g)) for name, make in NORMS.items()}
+    names = {"l2": "l2", "linf": "linf", "spectral": "spectral", "block": "block_sum"}
+    dual = {short: float(norm_named(name, problem).dual(g)) for short, name in names.items()}
     assert dual["l2"] == pytest.approx(2.11, abs=5e-3)
     assert dual["linf"] == pytest.approx(87.6, abs=5e-2)
     assert dual["spectral"] == pytest.approx(10.8, abs=5e-2)
@@ -66,11 +67,11 @@ def test_smoothness_at_the_start_follows_from_losses(edges):
     problem, start = true_labels()
     for name, eta, norm in (("GD 0.4", 0.4, "l2"), ("spectral 0.031", 0.031, "spectral")):
         run = edges.runs[name]
-        G = float(NORMS[norm](problem).dual(problem.grad(start)))
+        G = float(norm_named(norm, problem).dual(problem.grad(start)))
         expected = 2 * (float(run.loss[1] - run.loss[0]) + eta * G**2) / (eta * G) ** 2
         assert float(run.directional_smoothness[0]) == pytest.approx(expected, rel=1e-9)
-        step = -eta * G * NORMS[norm](problem).lmo(problem.grad(start))
-        found = directional_smoothness(problem, start, start + step, norm=NORMS[norm](problem))
+        step = -eta * G * norm_named(norm, problem).lmo(problem.grad(start))
+        found = directional_smoothness(problem, start, start + step, norm=norm_named(norm, problem))
         assert found == pytest.approx(expected, rel=1e-9)
 
 

@@ -62,7 +62,7 @@ def test_neighbours_and_threads_change_nothing(monkeypatch, dtype, loss):
     monkeypatch.setattr(_threads, "_WORTH", 1)
     found = {}
     for cores in (1, 2, 3):
-        monkeypatch.setattr(_threads, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(_threads, "available_cores", lambda cores=cores: cores)
         found[cores] = (
             *problem.loss_and_grad(w),
             problem.grad(w, batch=batches),

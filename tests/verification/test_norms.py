@@ -8,9 +8,12 @@ import pytest
 
 import eossim
 from eossim.norms import Linf, Norm, Spectral
-from eossim.verification import steepest
+from eossim.verification import descents, sharpness, steepest
 from eossim.verification.experiments import random_problem
+from eossim.verification.sharpness import SHARPNESS
 from eossim.verification.steepest import STEEPEST
+
+EXPERIMENTS = STEEPEST | SHARPNESS
 
 
 class Weighted(Norm):
@@ -108,9 +111,9 @@ def test_a_large_norm_with_a_wrong_lmo_fails():
     assert [check.passed for check in verdict.checks] == [False, False]
 
 
-@pytest.mark.parametrize("name", sorted(set(STEEPEST) - {"norms_coexistence"}))
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - {"norms_coexistence"}))
 def test_experiments_pass(name):
-    found = STEEPEST[name]("synthetic", random_problem, np.random.default_rng(7), 1)
+    found = EXPERIMENTS[name]("synthetic", random_problem, np.random.default_rng(7), 1)
     assert found.passed, found.detail
     assert found.cases > 0
 
@@ -140,8 +143,9 @@ def scaled(factor):
     ],
 )
 def test_a_wrong_sharpness_is_noticed(monkeypatch, name, factor):
-    monkeypatch.setattr(steepest, "generalized_sharpness", scaled(factor))
-    assert not STEEPEST[name]("synthetic", random_problem, np.random.default_rng(7), 2).passed
+    for room in (sharpness, steepest):
+        monkeypatch.setattr(room, "generalized_sharpness", scaled(factor))
+    assert not EXPERIMENTS[name]("synthetic", random_problem, np.random.default_rng(7), 2).passed
 
 
 @pytest.mark.parametrize("name", ["linf_on_ab_toy", "normalized_two_cycles", "descent_identities", "linf_freezing"])
@@ -151,15 +155,16 @@ def test_a_wrong_step_is_noticed(monkeypatch, name):
             value, direction = super()._steepest(g)
             return 1.02 * value, direction
 
-    monkeypatch.setattr(steepest, "Linf", Longer)
-    assert not STEEPEST[name]("synthetic", random_problem, np.random.default_rng(7), 2).passed
+    for room in (descents, steepest):
+        monkeypatch.setattr(room, "Linf", Longer)
+    assert not EXPERIMENTS[name]("synthetic", random_problem, np.random.default_rng(7), 2).passed
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.9, 0.97])
 def test_a_wrong_bound_is_noticed(monkeypatch, factor):
-    right = steepest.upper_bound
-    monkeypatch.setattr(steepest, "upper_bound", lambda norm, H: (factor * right(norm, H)[0], "wrong"))
-    assert not STEEPEST["sharpness_bounds"]("synthetic", random_problem, np.random.default_rng(7), 2).passed
+    right = sharpness.upper_bound
+    monkeypatch.setattr(sharpness, "upper_bound", lambda norm, H: (factor * right(norm, H)[0], "wrong"))
+    assert not SHARPNESS["sharpness_bounds"]("synthetic", random_problem, np.random.default_rng(7), 2).passed
 
 
 @pytest.mark.parametrize("change", ["np.sqrt(np.abs(level * J))", "0.9 * level * J"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order
 
+from ..._cores import available_cores
 from .found import DECIDED, Found, Unsolved
 from .gray import best_signs, signs_of
 
@@ -98,7 +98,7 @@ def _best(columns: np.ndarray) -> tuple[float, np.ndarray]:
     m = len(columns)
     bits = min(_BITS, m - 1)
     chunks = 1 << (m - 1 - bits)
-    workers = 1 if chunks << bits <= _SERIAL else min(chunks, _cores())
+    workers = 1 if chunks << bits <= _SERIAL else min(chunks, available_cores())
     edges = np.linspace(0, chunks, workers * (1 if workers == 1 else 4) + 1).astype(int)
 
     def part(k: int) -> tuple[float, int, int]:
@@ -111,10 +111,6 @@ def _best(columns: np.ndarray) -> tuple[float, np.ndarray]:
             found = list(pool.map(part, range(len(edges) - 1)))
     value, chunk, code = max(found, key=lambda seen: seen[0])  # the first of equals: the same on any machine
     return value, signs_of(m, bits, max(chunk, 0), code)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def unfrustrated(H: np.ndarray) -> np.ndarray | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._check import finite_array, positive_int
-from ...engine.blocks import available_cores, over_blocks
+from ..._cores import available_cores
+from ...engine.blocks import over_blocks
 from ...engine.method import Method
 from ...problems import Regression
 from .filters import Filters, filters_of

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._check import positive_int
+from ..._cores import available_cores
 from ..._jit import summing
-from ...engine.blocks import available_cores, compiled, over_blocks
+from ...engine.blocks import compiled, over_blocks
 from ...engine.method import Method
 from ...problems import Regression
 from .curve import labelled, step_numbers

@@ -19,6 +19,8 @@ from .point import Point, Points
 #: Every so many points the search has as many random starts as the first time.
 _AFRESH = 25
 _STARTS, _FEW = 5, 1
+#: Names of norms whose matrices or blocks are the layers.
+LAYERED = ("spectral", "block_max", "block_sum")
 
 
 def norm_named(name: str, problem: Any) -> Norm:
@@ -30,8 +32,7 @@ def norm_named(name: str, problem: Any) -> Norm:
     Raises:
         ValueError: If the name is not known, or asks for layers that the problem does not have.
     """
-    needs_layers = name in ("spectral", "block_max", "block_sum")
-    if not needs_layers:
+    if name not in LAYERED:
         return from_name(name, problem.dim)
     if not hasattr(problem, "layers"):
         raise ValueError(f'the norm "{name}" is one of layers, and {problem!r} has no attribute layers')
