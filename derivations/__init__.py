@@ -46,6 +46,19 @@ SCRIPTS = (
     "norms_divergence",
     "norms_cycles",
     "norms_ab_toy",
+    "toy_uv_model",
+    "toy_uv_hessian",
+    "toy_uv_thresholds",
+    "toy_uv_many_steps",
+    "toy_uv_flow",
+    "toy_uv_averages",
+    "toy_uv_fixed_points",
+    "toy_uv_balanced",
+    "toy_second_order",
+    "toy_minimalist",
+    "toy_self_stabilization",
+    "toy_two_step",
+    "toy_early_training",
 )
 
 

@@ -11,16 +11,18 @@ import sympy as sp
 import eossim
 from eossim._rule import Family, Rule
 from eossim.domain import Interval, standard
+from eossim.maps import SHIPPED
 from eossim.rules import CATALOGUE
 from eossim.symbolic.edge import Edge
 from eossim.symbolic.emit_formula import function_source
 from eossim.symbolic.emit_kernel import kernel_source
+from eossim.symbolic.emit_map import map_source
 from eossim.symbolic.latex import latex, plain
 from eossim.symbolic.vocabulary import parameter
 
 FORMULAS = Path(eossim.__file__).parent / "formulas"
 
-_EDGES_HEADER = '''"""Edges of the shipped rules, written by ``python -m derivations`` from their derivations; do not
+_HEADER = '''"""{title}, written by ``python -m derivations`` from their derivations; do not
 edit."""
 
 import numpy as np
@@ -45,13 +47,23 @@ def generated() -> dict[str, str]:
             rows.append(_family_row(rule))
         else:
             rows.append(_numeric_row(rule))
+    edges = _HEADER.format(title="Edges of the shipped rules") + "\n\n".join(sources)
     files = {
-        "edges.py": _EDGES_HEADER + "\n\n".join(sources) + "\n\nCONDITIONS = {\n" + "".join(conditions) + "}\n",
+        "edges.py": edges + "\n\nCONDITIONS = {\n" + "".join(conditions) + "}\n",
+        "toy.py": _toy(),
         "catalogue.json": _json(rows),
         "derivations.json": _json([d.to_json() for d in derive_all()]),
     }
     files |= {f"kernels/{name}.py": kernel_source(rule.program) for name, rule in rules.items()}
-    return files
+    return files | {f"maps/{name}.py": map_source(source) for name, source in SHIPPED.items()}
+
+
+def _toy() -> str:
+    """Closed forms of the toy models, a function each."""
+    from .toy_formulas import toy_formulas
+
+    sources = [function_source(name, expression, names) for name, (expression, names) in toy_formulas().items()]
+    return _HEADER.format(title="Closed forms of the toy models") + "\n\n".join(sources)
 
 
 def _row(name: str, rule: Rule, edge: Edge) -> dict[str, Any]:
@@ -136,7 +148,7 @@ def stale(files: dict[str, str]) -> list[str]:
     differing = [
         p for p, text in files.items() if not (FORMULAS / p).exists() or (FORMULAS / p).read_text("utf-8") != text
     ]
-    kept = {"__init__.py", "kernels/__init__.py"}
+    kept = {"__init__.py", "kernels/__init__.py", "maps/__init__.py"}
     present = {str(p.relative_to(FORMULAS)) for p in FORMULAS.rglob("*") if p.suffix in (".py", ".json")}
     return sorted([*differing, *(present - set(files) - kept)])
 

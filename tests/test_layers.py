@@ -8,19 +8,21 @@ import eossim
 ROOT = Path(eossim.__file__).parent
 LAYERS = [
     {"_check", "_cores", "_jit", "_product", "_tables", "domain", "_words"},
-    {"_rule"},
-    {"rules", "symbolic"},
+    {"_rule", "_map"},
+    {"rules", "maps", "symbolic"},
     {"formulas", "catalogue"},
     {"problems", "data", "norms", "networks"},
     {"curvature"},
     {"engine"},
     {"measure"},
     {"theory"},
+    {"dynamics", "sweeps"},
     {"training"},
+    {"early_training"},
     {"experiments"},
     {"adapters"},
     {"verification", "plot"},
-    {"_bias_variance", "_stochastic", "_sharpness", "_train", "_experiments", "_runs", "_doctor", "cli"},
+    {"_bias_variance", "_stochastic", "_sharpness", "_train", "_experiments", "_phase_diagram", "_sweep", "_runs", "_doctor", "cli"},
 ]
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 

@@ -1,4 +1,4 @@
-"""Find or make the module with a rule's compiled step."""
+"""Find or make the module with the compiled steps of a rule or a map."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from .._map import Map
     from .._rule import Rule
 
 
-def kernel_module(rule: Rule) -> ModuleType:
-    """Return the module with `step`, `diagonal` and `dense` of a rule.
+def kernel_module(method: Rule | Map) -> ModuleType:
+    """Return the module with the generated functions of a rule (see `kernel_source`) or a map (see `map_source`).
 
-    Shipped rules have theirs in the package. Any other rule is written once to the user's cache, as a source file whose
-    name carries a digest of its content: numba then caches the machine code beside it, for every later process.
+    Shipped ones have theirs in the package. Any other is written once to the user's cache, as a source file whose name
+    carries a digest of its content: numba then caches the machine code beside it, for every later process.
     """
-    if rule.kernel_module is not None:
-        return importlib.import_module(rule.kernel_module)
-    from ..symbolic.emit_kernel import kernel_source
-
-    source = kernel_source(rule.program)
+    if method.kernel_module is not None:
+        return importlib.import_module(method.kernel_module)
+    source = _source(method)
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    name = f"eossim_kernel_{rule.name}_{digest}"
+    name = f"eossim_kernel_{method.name}_{digest}"
     if name not in sys.modules:
         path = kernel_directory() / f"{name}.py"
         if not path.exists():
@@ -41,6 +40,18 @@ def kernel_module(rule: Rule) -> ModuleType:
         sys.modules[name] = module
         spec.loader.exec_module(module)
     return sys.modules[name]
+
+
+def _source(method: Rule | Map) -> str:
+    from .._map import Map
+
+    if isinstance(method, Map):
+        from ..symbolic.emit_map import map_source
+
+        return map_source(method)
+    from ..symbolic.emit_kernel import kernel_source
+
+    return kernel_source(method.program)
 
 
 def kernel_directory() -> Path:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import keyword
 import re
-import textwrap
 from collections.abc import Iterable
 
 import sympy as sp
 
-from .program import COORDINATE, GRADIENT, NORM, RUN, Op, Program
+from .lowering import COORDINATE, GRADIENT, NORM, RUN, Op
+from .program import Program
+from .scalar_printer import ScalarPrinter, indent, number
 from .vocabulary import h
 
 HEADER = '''"""Step of `{name}`, written by eossim from the rule; do not edit."""
@@ -72,7 +73,7 @@ def kernel_source(program: Program) -> str:
 def _numpy_step(program: Program) -> str:
     """One step on arrays [coordinate, run]; `grad` and `norm` are given."""
     printer = _Printer(program, target="numpy")
-    lines = [f"{c} = w.dtype.type({_number(v)})" for c, v in program.constants.items()]
+    lines = [f"{c} = w.dtype.type({number(v)})" for c, v in program.constants.items()]
     for op in program.ops:
         call = {GRADIENT: "grad({})", NORM: "norm({})"}.get(op.kind, "{}")
         lines.append(f"{op.target} = {call.format(printer(op.value))}")
@@ -80,7 +81,7 @@ def _numpy_step(program: Program) -> str:
     lines.append(f"return ({results},)")
     states = ", ".join(map(str, program.states))
     extra = ["grad", "norm", *(["h"] if program.modewise else []), *program.hyper]
-    return f"def step({states}, *, {', '.join(extra)}):\n{_indent(lines)}\n"
+    return f"def step({states}, *, {', '.join(extra)}):\n{indent(lines)}\n"
 
 
 def _fused(program: Program, *, dense: bool) -> str:
@@ -96,7 +97,7 @@ def _fused(program: Program, *, dense: bool) -> str:
     gradients = [op for op in program.ops if op.kind == GRADIENT]
 
     body = ["dim, runs = w.shape", "zero = w.dtype.type(0.0)"]
-    body += [f"{c} = w.dtype.type({_number(v)})" for c, v in program.constants.items()]
+    body += [f"{c} = w.dtype.type({number(v)})" for c, v in program.constants.items()]
     body += [f"{op.target} = np.empty(runs, w.dtype)" for op in runs + norms]
     if dense:
         body += [f"{g.target}at = np.empty((dim, runs), w.dtype)" for g in gradients if g.value not in program.states]
@@ -122,9 +123,9 @@ def _fused(program: Program, *, dense: bool) -> str:
     stores = [f"{name}_next = {printer(r)}" for name, r in zip(names, program.results, strict=True)]
     stores += [f"{name}[i, r] = {name}_next" for name in names]
     step += _coordinate_loop(program, list(program.results), stores, printer, dense)
-    inner = _indent(step, 3)
+    inner = indent(step, 3)
     return (
-        f"@kernel\ndef {form}({', '.join(arguments)}):\n{_indent(body)}\n"
+        f"@kernel\ndef {form}({', '.join(arguments)}):\n{indent(body)}\n"
         f"    done = 0\n    for p in range(stops.size):\n        for _ in range(done, stops[p]):\n{inner}\n"
         f"        done = stops[p]\n        kept[p] = w\n"
     )
@@ -133,7 +134,7 @@ def _fused(program: Program, *, dense: bool) -> str:
 def _per_run(ops: list[Op], printer: _Printer) -> list[str]:
     if not ops:
         return []
-    return ["for r in range(runs):\n" + _indent([f"{op.target}[r] = {printer(op.value)}" for op in ops])]
+    return ["for r in range(runs):\n" + indent([f"{op.target}[r] = {printer(op.value)}" for op in ops])]
 
 
 def _coordinate_loop(
@@ -141,8 +142,8 @@ def _coordinate_loop(
 ) -> list[str]:
     """One sweep over coordinates and runs that evaluates what `stores` needs, gradients inline or from memory."""
     outer, inner = _coordinate_lines(program, wanted, printer, dense)
-    loop = "for r in range(runs):\n" + _indent(inner + stores)
-    return ["for i in range(dim):\n" + _indent([*outer, loop])]
+    loop = "for r in range(runs):\n" + indent(inner + stores)
+    return ["for i in range(dim):\n" + indent([*outer, loop])]
 
 
 def _norm_loop(program: Program, op: Op, printer: _Printer, dense: bool) -> list[str]:
@@ -156,13 +157,13 @@ def _norm_loop(program: Program, op: Op, printer: _Printer, dense: bool) -> list
 
     passes = range(_NORM_PASSES)
     together = [line for k in passes for line in [*at(inner, k), f"total += {square}"]]
-    wide = f"for r in range(runs):\n    total = {op.target}[r]\n{_indent(together)}\n    {op.target}[r] = total"
-    narrow = "for r in range(runs):\n" + _indent([*inner, f"{op.target}[r] += {square}"])
+    wide = f"for r in range(runs):\n    total = {op.target}[r]\n{indent(together)}\n    {op.target}[r] = total"
+    narrow = "for r in range(runs):\n" + indent([*inner, f"{op.target}[r] += {square}"])
     return [
         f"{op.target}[:] = zero",
         f"for i in range(0, dim - {_NORM_PASSES - 1}, {_NORM_PASSES}):\n"
-        + _indent([*(line for k in passes for line in at(outer, k)), wide]),
-        f"for i in range(dim - dim % {_NORM_PASSES}, dim):\n" + _indent([*outer, narrow]),
+        + indent([*(line for k in passes for line in at(outer, k)), wide]),
+        f"for i in range(dim - dim % {_NORM_PASSES}, dim):\n" + indent([*outer, narrow]),
     ]
 
 
@@ -215,19 +216,12 @@ def _ready(op: Op, emitted: set[sp.Symbol], program: Program) -> bool:
     return all(s in emitted for s in op.value.free_symbols if s in targets)
 
 
-def _indent(lines: Iterable[str], levels: int = 1) -> str:
-    return textwrap.indent("\n".join(lines), "    " * levels)
-
-
-def _number(value: sp.Number) -> str:
-    return repr(float(value.evalf(30)))
-
-
-class _Printer:
-    """Print an expression of a program for one target; names differ, the operations and their order do not."""
+class _Printer(ScalarPrinter):
+    """Symbols as the loops of a kernel, or NumPy, read them."""
 
     def __init__(self, program: Program, target: str) -> None:
-        self.program, self.target = program, target
+        super().__init__(f"rule {program.name}", program.run_symbols, "w.dtype.type(1.0)", target)
+        self.program = program
 
     def local(self, symbol: sp.Symbol) -> str:
         """Return how a symbol is read inside a loop over runs."""
@@ -241,84 +235,11 @@ class _Printer:
             return f"{symbol}_"
         return f"{symbol}v"
 
-    def __call__(self, expression: sp.Expr) -> str:
-        if expression.is_Symbol:
-            return self.local(expression)
-        if expression.is_Add:
-            return self._sum(expression)
-        if expression.is_Mul:
-            return self._product(expression)
-        if expression.is_Pow:
-            return self._power(expression)
-        if isinstance(expression, sp.Min | sp.Max):
-            return self._extremum(expression)
-        if isinstance(expression, sp.Abs | sp.sign):
-            name = "np.abs" if isinstance(expression, sp.Abs) else "np.sign"
-            return f"{name}({self(expression.args[0])})"
-        raise ValueError(
-            f"rule {self.program.name}: {expression.func.__name__} cannot be compiled; "
-            "use sums, products, integer powers, sqrt, Min, Max, Abs and sign"
-        )
-
-    def _sum(self, expression: sp.Expr) -> str:
-        terms = sorted(sp.Add.make_args(expression), key=lambda t: (t.could_extract_minus_sign(), t.sort_key()))
-        text = self._factor(terms[0])
-        for term in terms[1:]:
-            if term.could_extract_minus_sign():
-                text += f" - {self._factor(-term)}"
-            else:
-                text += f" + {self._factor(term)}"
-        return text
-
-    def _product(self, expression: sp.Expr) -> str:
-        if expression.could_extract_minus_sign():
-            return f"-({self(-expression)})"
-        run, rest, below = [], [], []
-        for factor in expression.args:
-            if factor.is_Pow and factor.exp.is_negative:
-                below.append(1 / factor)
-            elif factor.free_symbols <= self.program.run_symbols:
-                run.append(factor)
-            else:
-                rest.append(factor)
-        text = " * ".join(self._factor(f) for f in [*run, *rest])
-        for divisor in below:
-            inverse = self._reciprocal(divisor)
-            text = f"{text} * {inverse}" if text else inverse
-        return text
-
-    def _factor(self, expression: sp.Expr) -> str:
-        text = self(expression)
-        return f"({text})" if expression.is_Add or text.startswith("-") else text
-
-    def _power(self, expression: sp.Expr) -> str:
-        base, exponent = expression.as_base_exp()
-        if exponent == sp.Rational(1, 2):
-            return f"np.sqrt({self(base)})"
-        if exponent.is_Integer and exponent > 0:
-            return " * ".join([self._factor(base)] * int(exponent))
-        if exponent.is_negative:
-            return self._reciprocal(sp.Pow(base, -exponent))
-        raise ValueError(f"rule {self.program.name}: the power {expression} cannot be compiled")
-
-    def _reciprocal(self, divisor: sp.Expr) -> str:
+    def reciprocal(self, divisor: sp.Expr) -> str:
         """One over a value; zero over a norm of zero, so that a vanishing gradient means a vanishing step."""
-        one = "w.dtype.type(1.0)"
-        value = self._factor(divisor)
-        is_norm = any(op.kind == NORM and op.target in divisor.free_symbols for op in self.program.ops)
-        if not is_norm:
-            return f"({one} / ({value}))"
+        if not any(op.kind == NORM and op.target in divisor.free_symbols for op in self.program.ops):
+            return super().reciprocal(divisor)
+        value = self.factor(divisor)
         if self.target == "numpy":
-            return f"np.where({value} != 0, {one} / ({value}), w.dtype.type(0.0))"
-        return f"({one} / ({value}) if {value} != zero else zero)"
-
-    def _extremum(self, expression: sp.Expr) -> str:
-        sign = "<" if isinstance(expression, sp.Min) else ">"
-        first, *rest = [self._factor(a) for a in sorted(expression.args, key=sp.default_sort_key)]
-        for other in rest:
-            # A nan in either place stays a nan, as in np.minimum, so that a lost run is seen to be lost.
-            if self.target == "numpy":
-                first = f"np.where(({first} {sign} {other}) | ({first} != {first}), {first}, {other})"
-            else:
-                first = f"({first} if {first} {sign} {other} or {first} != {first} else {other})"
-        return first
+            return f"np.where({value} != 0, {self.one} / ({value}), w.dtype.type(0.0))"
+        return f"({self.one} / ({value}) if {value} != zero else zero)"

@@ -14,22 +14,12 @@ import sympy as sp
 
 from .latex import plain
 from .linearize import inner_gradient, resting_state
+from .lowering import COORDINATE, GRADIENT, NORM, Lowering, Op
 from .symmetry import commutes_with_rotations, commutes_with_translations
 from .vocabulary import grad, norm, precond, upcoming
 
 if TYPE_CHECKING:
     from .._rule import Rule
-
-RUN, COORDINATE, GRADIENT, NORM = "run", "coordinate", "gradient", "norm"
-
-
-@dataclass(frozen=True)
-class Op:
-    """One assignment: a run or coordinate expression, the gradient at a coordinate value, or the norm of one."""
-
-    kind: str
-    target: sp.Symbol
-    value: sp.Expr
 
 
 @dataclass(frozen=True)
@@ -68,40 +58,16 @@ class Program:
     run_symbols: frozenset[sp.Symbol] = field(default_factory=frozenset)
 
 
-class _Lowering:
-    """The growing program: one symbol per gradient, norm, hoisted run expression and constant."""
+class _RuleLowering(Lowering):
+    """Besides values, gradients and norms have symbols: one for each point."""
 
     def __init__(self, rule: Rule) -> None:
+        symbols = {s for e in rule.update.values() for s in e.free_symbols}
+        super().__init__(f"rule {rule.name}", (s for s in symbols if str(s) in rule.domain))
         self.rule = rule
         self.states = tuple(rule.update)
-        self.ops: list[Op] = []
-        self.constants: dict[sp.Symbol, sp.Number] = {}
-        self.run_symbols = {s for e in rule.update.values() for s in e.free_symbols if str(s) in rule.domain}
-        self.seen: dict[sp.Expr, sp.Symbol] = {}
         self.shifts: set[sp.Expr] = set()  # decays inside preconditioned gradients
         self.plain = False
-
-    def emit(self, kind: str, value: sp.Expr) -> sp.Symbol:
-        """Return the symbol of an assignment, a new one only for a new value."""
-        key = sp.Tuple(sp.Symbol(kind), value)
-        if key not in self.seen:
-            prefix = {RUN: "s", COORDINATE: "x", GRADIENT: "g", NORM: "n"}[kind]
-            symbol = sp.Symbol(f"{prefix}{sum(op.kind == kind for op in self.ops)}_", real=True)
-            self.ops.append(Op(kind, symbol, value))
-            self.seen[key] = symbol
-            if kind in (RUN, NORM):
-                self.run_symbols.add(symbol)
-        return self.seen[key]
-
-    def constant(self, number: sp.Number) -> sp.Symbol:
-        """Return the symbol of a number."""
-        for symbol, value in self.constants.items():
-            if value == number:
-                return symbol
-        symbol = sp.Symbol(f"c{len(self.constants)}_", real=True)
-        self.constants[symbol] = number
-        self.run_symbols.add(symbol)
-        return symbol
 
     def operators(self, expression: sp.Expr) -> sp.Expr:
         """Replace gradients and norms by symbols, innermost first."""
@@ -120,50 +86,6 @@ class _Lowering:
         hoisted = self.hoist(expression)
         return hoisted if hoisted.is_Symbol else self.emit(COORDINATE, hoisted)
 
-    def is_run(self, expression: sp.Expr) -> bool:
-        """Whether an expression has one value per run."""
-        return expression.free_symbols <= self.run_symbols
-
-    def hoist(self, expression: sp.Expr) -> sp.Expr:
-        """Move run factors and terms into assignments of their own."""
-        if self.is_run(expression):
-            return self.run_value(expression)
-        if expression.is_Symbol:
-            return expression
-        if expression.is_Mul:
-            negative = expression.could_extract_minus_sign()
-            factors = sp.Mul.make_args(-expression if negative else expression)
-            shared = sp.Mul(*(f for f in factors if self.is_run(f)))
-            if shared.could_extract_minus_sign():
-                negative, shared = not negative, -shared
-            own = [self.hoist(f) for f in factors if not self.is_run(f)]
-            lead = [] if shared == 1 else [self.run_value(shared)]
-            return sp.Mul(-1 if negative else 1, *lead, *own)
-        if expression.is_Add:
-            shared = sp.Add(*(t for t in expression.args if self.is_run(t)))
-            own = [self.hoist(t) for t in expression.args if not self.is_run(t)]
-            return sp.Add(*([] if shared == 0 else [self.run_value(shared)]), *own)
-        if expression.is_Pow:
-            return sp.Pow(self.hoist(expression.base), expression.exp)
-        if expression.has(sp.Piecewise):
-            raise ValueError(f"rule {self.rule.name}: Piecewise cannot be compiled; use Min, Max, Abs and sign")
-        return expression.func(*map(self.hoist, expression.args))
-
-    def run_value(self, expression: sp.Expr) -> sp.Symbol:
-        """Return a run expression as a symbol."""
-        value = self.numbers(expression)
-        return value if value.is_Symbol else self.emit(RUN, value)
-
-    def numbers(self, expression: sp.Expr) -> sp.Expr:
-        """Replace numbers by constants; a leading minus and exponents stay."""
-        if expression.is_Number or expression.is_NumberSymbol:
-            return self.constant(expression)
-        if expression.is_Pow:
-            return sp.Pow(self.numbers(expression.base), expression.exp)
-        if expression.is_Mul and expression.could_extract_minus_sign():
-            return -self.numbers(-expression)
-        return expression.func(*map(self.numbers, expression.args)) if expression.args else expression
-
 
 def lower(rule: Rule) -> Program:
     """Return the program of one step of `rule`.
@@ -171,7 +93,7 @@ def lower(rule: Rule) -> Program:
     Raises:
         ValueError: if the rule mixes gradients that no one set of coordinates makes plain.
     """
-    lowering = _Lowering(rule)
+    lowering = _RuleLowering(rule)
     rests, iterates = resting_state(rule)
     rotates = commutes_with_rotations(rule.update)
     centred = not (rests and commutes_with_translations(rule.update, dict(zip(rule.update, iterates, strict=True))))
@@ -183,12 +105,7 @@ def lower(rule: Rule) -> Program:
     shift = _shift(rule, lowering, rotates=rotates)
     shared, expressions = sp.cse(expressions, symbols=(sp.Symbol(f"u{i}_", real=True) for i in range(999)))
     for symbol, value in shared:
-        if lowering.is_run(value):
-            lowering.run_symbols.add(symbol)
-            lowering.ops.append(Op(RUN, symbol, lowering.numbers(value)))
-        else:
-            hoisted = lowering.hoist(value)  # its run factors come first
-            lowering.ops.append(Op(COORDINATE, symbol, hoisted))
+        lowering.assign(symbol, value)
     results = tuple(lowering.hoist(e) for e in expressions)
     return Program(
         name=rule.name,
@@ -208,7 +125,7 @@ def lower(rule: Rule) -> Program:
     )
 
 
-def _solved_on_modes(rule: Rule, lowering: _Lowering, *, centred: bool) -> list[sp.Expr]:
+def _solved_on_modes(rule: Rule, lowering: _RuleLowering, *, centred: bool) -> list[sp.Expr]:
     """Return the explicit form of an implicit step on one mode, in the curvature of that mode."""
     linear = rule.linearization
     if centred or linear.frozen:
@@ -220,7 +137,7 @@ def _solved_on_modes(rule: Rule, lowering: _Lowering, *, centred: bool) -> list[
     return list(linear.matrix * sp.Matrix(linear.states))
 
 
-def _shift(rule: Rule, lowering: _Lowering, *, rotates: bool) -> sp.Expr:
+def _shift(rule: Rule, lowering: _RuleLowering, *, rotates: bool) -> sp.Expr:
     """Return the decay inside the preconditioned gradient; the preconditioner must become plain in y = P^1/2 w."""
     if not lowering.shifts:
         return sp.Integer(0)

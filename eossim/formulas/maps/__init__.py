@@ -1,0 +1,1 @@
+"""NumPy functions and compiled iterations of the shipped maps, written by ``python -m derivations``; do not edit."""
