@@ -7,9 +7,11 @@ from eossim.problems.kernel_regression import KernelRegression
 from eossim.problems.least_squares import LeastSquares
 from eossim.problems.quadratic import Quadratic
 from eossim.problems.regression import Regression, RegressionModes
+from eossim.problems.toy import FourParameter, SecondOrderRegression, SelfStabilization, UVModel
 
 __all__ = [
     "FiniteSum",
+    "FourParameter",
     "Function",
     "KernelRegression",
     "LeastSquares",
@@ -18,4 +20,7 @@ __all__ = [
     "QuadraticSum",
     "Regression",
     "RegressionModes",
+    "SecondOrderRegression",
+    "SelfStabilization",
+    "UVModel",
 ]

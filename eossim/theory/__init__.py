@@ -1,6 +1,6 @@
-"""Exact predictions: edges; bias, variance and risk along a run; moments of mini-batch methods.
+"""Exact predictions: edges; bias, variance and risk along a run; moments of mini-batch methods; solvable models.
 
-Names load when first used.
+Names and modules load when first used.
 """
 
 from __future__ import annotations
@@ -36,12 +36,17 @@ _HOME = {
     "delocalised_step": "mean_square",
 }
 
-__all__ = [*_HOME]
+#: Solvable models, each a module.
+_MODULES = ("minimalist", "second_order", "self_stabilization", "two_step", "uv")
+
+__all__ = [*_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module 'eossim.theory' has no attribute {name!r}")
 
 
