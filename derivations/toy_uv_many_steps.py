@@ -101,6 +101,12 @@ def _segment() -> Derivation:
     d.say("So with one step the segment is the ray of step sizes: c_barrier = c_loss, for every model.")
     d.equal("Its start", at(SEGMENT_OUTPUT, (tau, 0)), (p - q) / (4 * sp.sqrt(kappa)))
     d.equal("and its end", at(SEGMENT_OUTPUT, (tau, 1)), (p * A**2 - q * B**2) / (4 * sp.sqrt(kappa)))
+    d.equal(
+        "At the start f changes by -(p (1 - A) - q (1 - B)) / (2 sqrt(kappa)): with f_0 > 0 the loss first rises iff "
+        "q (1 - B) > p (1 - A)",
+        at(sp.diff(SEGMENT_OUTPUT, tau), (tau, 0)),
+        -(p * (1 - A) - q * (1 - B)) / (2 * sp.sqrt(kappa)),
+    )
     experiment_claim(
         d,
         "uv.segment",

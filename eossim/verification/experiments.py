@@ -26,6 +26,7 @@ from .report import Check, judged
 from .sharpness import SHARPNESS
 from .steepest import STEEPEST
 from .stochastic import STOCHASTIC
+from .toy import TOY
 
 Source = Callable[[np.random.Generator], LeastSquares]
 #: Standard errors that a simulated mean may be off: at the number of comparisons made, chance stays below 1e-3.
@@ -324,6 +325,7 @@ EXPERIMENTS: dict[str, Callable[..., Check]] = {
     **STOCHASTIC,
     **STEEPEST,
     **SHARPNESS,
+    **TOY,
 }
 _EXAMPLES = (
     "three_crossings",
@@ -332,4 +334,5 @@ _EXAMPLES = (
     "divergence_cone",
     "linf_on_ab_toy",
     "adapted_step_limits",
+    *TOY,
 )
