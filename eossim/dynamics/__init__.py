@@ -1,0 +1,29 @@
+"""Dynamics of maps and methods: bifurcations, periods, Lyapunov exponents, basins, fixed points, edges."""
+
+from .basins import basin_fractions
+from .bifurcation import bifurcation_diagram
+from .cycles import Cycle, CycleList, fixed_points, two_cycles
+from .edge import edge_bisection
+from .function_map import FunctionMap
+from .lyapunov import lyapunov_exponent, lyapunov_spectrum
+from .method_map import MethodMap, method_map
+from .period import period
+from .starts import grid_starts, random_starts
+
+__all__ = [
+    "Cycle",
+    "CycleList",
+    "FunctionMap",
+    "MethodMap",
+    "basin_fractions",
+    "bifurcation_diagram",
+    "edge_bisection",
+    "fixed_points",
+    "grid_starts",
+    "lyapunov_exponent",
+    "lyapunov_spectrum",
+    "method_map",
+    "period",
+    "random_starts",
+    "two_cycles",
+]
