@@ -22,8 +22,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks import rivals
+from benchmarks.dynamics import dynamics
 from benchmarks.harness import Row, alternate, markdown, median, ratio
 from benchmarks.networks import networks
+from benchmarks.sweeps import sweeps
 from eossim import (
     LeastSquares,
     Quadratic,
@@ -289,7 +291,9 @@ CASES = {
     "risk": risk,
     "stochastic": stochastic,
     "steepest": steepest,
+    "dynamics": dynamics,
     "networks": networks,
+    "sweeps": sweeps,
     "start_up": start_up,
     "memory": memory,
 }

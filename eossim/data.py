@@ -85,20 +85,22 @@ def _diabetes() -> tuple[np.ndarray, np.ndarray]:
 _NAMED: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {"digits": _digits, "diabetes": _diabetes}
 
 
-def load(name: str | PathLike[str]) -> Data:
+def load(name: str | PathLike[str] | Data) -> Data:
     """Load a data set by name or from a file.
 
     Args:
         name: "digits" (1797 images of 8x8 pixels from 0 to 16; the target is the digit), "diabetes"
             (442 patients, 10 raw measurements; the target is disease progression), or the path of an
             .npz file with arrays X of shape (n, dim) and y of shape (n,). A string without a folder and
-            without the suffix .npz is taken as a name.
+            without the suffix .npz is taken as a name. `Data` comes back as it is.
 
     Raises:
         FileNotFoundError: If the path does not exist.
-        TypeError: If `name` is neither a string nor a path.
+        TypeError: If `name` is neither a string, a path nor `Data`.
         ValueError: If the name is unknown, or the file is damaged, no .npz or lacks valid X and y.
     """
+    if isinstance(name, Data):
+        return name
     if not isinstance(name, str | PathLike):
         raise TypeError(f"name must be a string or a path, got {name!r}")
     if isinstance(name, str):

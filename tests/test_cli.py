@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import xarray as xr
 from typer.testing import CliRunner
@@ -13,7 +14,7 @@ def run(*arguments):
 
 def test_help_names_every_command():
     text = run("--help").output
-    for command in ("verify", "edges", "edge", "derive", "simulate", "doctor"):
+    for command in ("verify", "edges", "edge", "derive", "simulate", "phase-diagram", "sweep", "doctor"):
         assert command in text
 
 
@@ -99,6 +100,23 @@ def test_simulate_reports_whatever_happens(arguments):
     assert result.exit_code == 0, result.output
     assert "gradient norm" in result.output
     assert ("first of 2 runs" in result.output) == ("eta=0.1,0.6" in arguments)
+
+
+def test_sweep_of_a_function_in_a_file(tmp_path):
+    file, kept = tmp_path / "study_of_squares.py", tmp_path / "kept.store"
+    file.write_text("def square(a, seed):\n    return {'root': a, 'square': a * a + seed}\n", encoding="utf-8")
+    options = ("--seeds", "2", "--executor", "serial", "--store", str(kept), "--save", str(tmp_path / "s.nc"))
+    result = run("sweep", f"{file}:square", "a=2,3", *options)
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(xr.load_dataset(tmp_path / "s.nc").square, [[4, 5], [9, 10]])
+    assert kept.exists()
+    wrong = run("sweep", f"{file}:sqare", "a=2")
+    assert wrong.exit_code == 2
+    assert 'did you mean "square"' in wrong.stderr
+    file.with_name("broken_study.py").write_text("def f(a):\n    return 1 / a\n", encoding="utf-8")
+    broken = run("sweep", f"{file.with_name('broken_study.py')}:f", "a=0,1", "--executor", "serial", "--fail-fast")
+    assert broken.exit_code == 2
+    assert "ZeroDivisionError" in broken.stderr
 
 
 def test_a_family_is_a_claim_name():

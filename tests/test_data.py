@@ -187,3 +187,8 @@ def test_import_is_light():
     code = f"import sys, eossim.data; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_data_come_back_as_they_are():
+    mine = Data([[1.0], [2.0]], [0.0, 1.0], "mine")
+    assert load(mine) is mine

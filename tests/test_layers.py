@@ -22,7 +22,18 @@ LAYERS = [
     {"experiments"},
     {"adapters"},
     {"verification", "plot"},
-    {"_bias_variance", "_stochastic", "_sharpness", "_train", "_experiments", "_phase_diagram", "_sweep", "_runs", "_doctor", "cli"},
+    {
+        "_bias_variance",
+        "_stochastic",
+        "_sharpness",
+        "_train",
+        "_experiments",
+        "_phase_diagram",
+        "_sweep",
+        "_runs",
+        "_doctor",
+        "cli",
+    },
 ]
 RANK = {name: i for i, names in enumerate(LAYERS) for name in names}
 

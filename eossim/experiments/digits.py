@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from .. import data
 from ..networks import MLP, one_hot
+from ..networks.torch_normal import TorchNormal
 
 
 def true_labels(samples: int = 500) -> tuple[MLP, np.ndarray]:
@@ -25,13 +26,13 @@ def true_labels(samples: int = 500) -> tuple[MLP, np.ndarray]:
     X = digits.X[chosen]
     X = (X - X.mean(axis=0)) / (X.std(axis=0) + 0.01)
     problem = MLP((64, 32, 32, 10), "tanh", "mse", X, one_hot(digits.y[chosen].astype(np.int64), 10))
-    rng, start = np.random.RandomState(0), []
+    numbers, start = TorchNormal(0), []
     for shape in problem.layers:
         if len(shape) == 1:
             start.append(np.zeros(shape))
             continue
         n_in, n_out = shape
-        start.append(torch_normal(rng, n_in * n_out).reshape(n_out, n_in).T / math.sqrt(n_in))
+        start.append(numbers.randn(n_out, n_in, dtype=np.float64).T / math.sqrt(n_in))
     return problem, problem.flatten(start)
 
 
@@ -54,20 +55,3 @@ def random_labels(seed: int, dtype: DTypeLike = np.float32) -> tuple[MLP, np.nda
     gain = 0.5 * math.sqrt(2)
     problem = MLP((64, 96, 96, 10), "relu", "mse", X[chosen], one_hot(labels, 10), half=False, gain=gain, dtype=dtype)
     return problem, problem.initial(rng)
-
-
-def torch_normal(rng: np.random.RandomState, count: int) -> np.ndarray:
-    """Return what ``torch.randn(count, dtype=torch.float64)`` draws on a CPU after ``torch.manual_seed``.
-
-    Both have the Mersenne Twister. Numbers come in sixteens: eight uniform ones u make radii √(-2 log(1 - u)), the next
-    eight make angles; first the cosines, then the sines.
-
-    Args:
-        rng: ``RandomState(seed)``; it goes on from where it is.
-        count: How many, a multiple of 16.
-    """
-    words = rng.randint(0, 1 << 32, size=(count, 2), dtype=np.uint32).astype(np.uint64)
-    bits = (words[:, 0] << np.uint64(32) | words[:, 1]) & np.uint64((1 << 53) - 1)
-    first, second = (bits * 2.0**-53).reshape(-1, 2, 8).swapaxes(0, 1)
-    radius, angle = np.sqrt(-2 * np.log1p(-first)), 2 * np.pi * second
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()

@@ -7,11 +7,11 @@ first; one of loss and sharpness, after which the run reaches the edge and does 
 from __future__ import annotations
 
 from .. import catalogue
+from ..early_training.regimes import detect_regimes
 from ..engine.record import Record
 from ..theory.queries import edge
 from ..training import train
 from .demo_network import demo_network
-from .regime_detector import regimes
 from .result import Result
 
 ETAS = (0.05, 0.2, 0.4169, 0.5495)
@@ -40,7 +40,7 @@ def run(quick: bool = False) -> Result:
         method = catalogue.lookup("gd")(eta=eta)
         done = train(problem, method, start, steps, record=record, stop=lambda t, loss: loss > BOUND).isel(run=0)
         L, S = done.loss.values, done.sharpness.values
-        found = regimes(L, S, threshold, early=EARLY, bound=BOUND)
+        found = detect_regimes(L, S, threshold, early=EARLY, bound=BOUND)
         late = S[found.length - found.length // 4 : found.length] / threshold
         finite = found.diverged_at is None
         rows.append(

@@ -102,6 +102,7 @@ class Batch:
         width: Samples of a chunk, those included that fill up the last vector.
         chunks: For every chunk inputs, shape (rows * width,), a row of ones last; targets, shape (outputs * width,);
             and weights, shape (width,): 1/b for samples, 0 for what fills up.
+        inputs, weights: Those of all chunks, shapes (chunks, rows * width) and (chunks, width).
     """
 
     def __init__(self, net: Architecture, inputs: np.ndarray, targets: np.ndarray, indices: np.ndarray) -> None:
@@ -115,6 +116,7 @@ class Batch:
         ends = np.cumsum([(n_in + 1) * width, n_out * width, width]) * chunks
         X, Y, weight = (part.reshape(chunks, -1) for part in np.split(self._memory, ends[:-1]))
         gather(inputs, targets, indices, X, Y, weight)
+        self.inputs, self.weights = X, weight
         self.chunks = list(zip(X, Y, weight, strict=True))
 
     def __del__(self) -> None:

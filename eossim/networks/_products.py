@@ -11,7 +11,7 @@ from ._simd import LONG_REGISTERS, block_outer, block_product
 #: Rows and vectors of a block of products, and rows and columns of one of outer products: its sums fill half of the
 #: registers. An element's sum runs in the same order in all of them.
 _ROWS, _GROUPS = (4, 4) if LONG_REGISTERS else (4, 1)
-_OUTER_ROWS, _OUTER_COLUMNS = (2, 8) if LONG_REGISTERS else (1, 4)
+_OUTER_ROWS, _OUTER_COLUMNS = (4, 4) if LONG_REGISTERS else (1, 4)
 
 
 @kernel
@@ -48,24 +48,24 @@ def outer(out, at_out, rows, columns, A, at_a, B, at_b, A2, B2, width, both):  #
     """Write out[r, c] = Σₛ A[r, s] B[c, s] (+ A2[r, s] B2[c, s] if `both` is 1), rows of `columns`."""
     body_rows = rows - rows % _OUTER_ROWS
     body = columns - columns % _OUTER_COLUMNS
-    for r in range(0, body_rows, _OUTER_ROWS):
-        for c in range(0, body, _OUTER_COLUMNS):
+    for c in range(0, body, _OUTER_COLUMNS):  # outside: these rows of B stay in the first cache while those of A pass
+        for r in range(0, body_rows, _OUTER_ROWS):
             block_outer(
                 _OUTER_ROWS, _OUTER_COLUMNS, out, at_out + r * columns + c, columns, A, B, A2, B2,
                 at_a + r * width, at_b + c * width, width, both,
             )  # fmt: skip
-        for c in range(body, columns):
-            block_outer(
-                _OUTER_ROWS, 1, out, at_out + r * columns + c, columns, A, B, A2, B2,
-                at_a + r * width, at_b + c * width, width, both,
-            )  # fmt: skip
-    for r in range(body_rows, rows):
-        for c in range(0, body, _OUTER_COLUMNS):
+        for r in range(body_rows, rows):
             block_outer(
                 1, _OUTER_COLUMNS, out, at_out + r * columns + c, columns, A, B, A2, B2,
                 at_a + r * width, at_b + c * width, width, both,
             )  # fmt: skip
-        for c in range(body, columns):
+    for c in range(body, columns):
+        for r in range(0, body_rows, _OUTER_ROWS):
+            block_outer(
+                _OUTER_ROWS, 1, out, at_out + r * columns + c, columns, A, B, A2, B2,
+                at_a + r * width, at_b + c * width, width, both,
+            )  # fmt: skip
+        for r in range(body_rows, rows):
             block_outer(
                 1, 1, out, at_out + r * columns + c, columns, A, B, A2, B2,
                 at_a + r * width, at_b + c * width, width, both,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -10,6 +12,27 @@ from . import _samples
 from ._architecture import Architecture, Batch
 from ._passes import curvature, gradient
 from ._threads import over
+from ._top import top_pairs
+
+#: Vectors in the subspace of a search for eigenvalues before it is cut back, and products at most.
+_WIDEST, _MOST = 24, 200
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """The largest (algebraic) eigenvalue λ of a Hessian H; NaN if a product was not finite.
+
+    Attributes:
+        value: λ.
+        vectors: Unit vectors close to the eigenvectors u of λ and of the next one, shape (2, dim).
+        residual: ‖H u - λ u‖: an eigenvalue of H lies within it of λ.
+        products: Hessian-vector products that it took.
+    """
+
+    value: float
+    vectors: np.ndarray
+    residual: float
+    products: int
 
 
 class Pass:
@@ -74,6 +97,23 @@ class Pass:
 
         over(task, chunks, 2 * self.work if threads else 0)
         return net.total(parts)
+
+    def top(
+        self, starts: np.ndarray, scale: np.ndarray | None, gradient: np.ndarray, tolerance: float, floor: float
+    ) -> Sharpness:
+        """Return the largest eigenvalue of the Hessian in parameters that `scale` makes weights of, on one thread."""
+        net, batch = self.net, self.batch
+        tangents = net.take(3, net.rows * batch.width)
+        factors = np.empty(0, net.dtype) if scale is None else scale
+        parts = (batch.inputs, batch.weights, net.sizes, net.kind, net.factor, self.state, tangents)
+        room = net.take(2 * max(_WIDEST, len(starts) + 1) + 2, net.dim)
+        vectors = np.empty((min(2, net.dim), net.dim), net.dtype)
+        value, residual, products = top_pairs(
+            (self.w, factors, *parts), gradient, starts, tolerance, floor, _MOST, room, vectors
+        )
+        net.give_back(tangents)
+        net.give_back(room)
+        return Sharpness(value, vectors, residual, products)
 
     def sample_gradients(self) -> np.ndarray:
         """Return the gradients of the samples, shape (samples, dim)."""
@@ -143,6 +183,26 @@ class Linearization:
         J is the Jacobian of the outputs f in the parameters, L_f'' the Hessian of the loss in the outputs.
         """
         return self._products(v, exact=False)
+
+    def sharpness(self, starts: ArrayLike, *, tolerance: float = 3e-5, floor: float = 0.0) -> Sharpness:
+        """The largest eigenvalue of the Hessian, on one thread, for runs that follow it from step to step.
+
+        Rayleigh-Ritz in the span of `starts`, then of the residual with a part of the gradient, then of residuals. It
+        stops when ‖r‖² / (λ - μ) is below `tolerance` of λ, μ being the largest curvature outside of what is tracked:
+        two eigenvectors, so that a crossing of two eigenvalues is no surprise; an eigenvector orthogonal to all of
+        these is missed. In single precision an eigenvalue is good to 1e-6 of the largest one in absolute value; the
+        tolerance has to be larger. `eossim.curvature.top_eigenvalue` searches more thoroughly, in double precision.
+
+        Args:
+            starts: Rows close to eigenvectors, shape (rows, dim) or (dim,): `vectors` at a point nearby, or several
+                random ones.
+            tolerance: Relative error to stop at.
+            floor: Eigenvalue below which errors are relative to this.
+        """
+        rows = plain("starts", np.atleast_2d(starts), self._pass.net.dim, self._pass.net.dtype)
+        found = self._pass.top(rows, self._scale, self.grad, tolerance, floor)
+        self.products += found.products
+        return found
 
     def _products(self, v: ArrayLike, *, exact: bool) -> np.ndarray:
         dim = self._pass.net.dim

@@ -56,13 +56,19 @@ class Network:
         """Loss, shape (...), and gradient, shape (..., dim), for the price of the gradient; `batch` as in `loss`."""
         return self._evaluate(w, batch, 1)
 
-    def linearize(self, w: ArrayLike, *, batch: ArrayLike | None = None) -> Linearization:
-        """The second-order model at one point w of shape (dim,), on the samples `batch`, shape (b,), or on all."""
+    def linearize(self, w: ArrayLike, *, batch: ArrayLike | None = None, threads: bool = True) -> Linearization:
+        """The second-order model at one point w of shape (dim,), on the samples `batch`, shape (b,), or on all.
+
+        Args:
+            w: Parameters.
+            batch: Indices of samples.
+            threads: Whether the pass may use all cores; without it several threads can linearize at once.
+        """
         point = self._points("w", w)
         if point.ndim != 1:
             raise ValueError(f"w must be one point of shape ({self.dim},), got {point.shape}")
         point = point.copy()
-        passed = Pass(self._net, scaled(point, self._scale), self._batch(batch), 2)
+        passed = Pass(self._net, scaled(point, self._scale), self._batch(batch), 2, threads=threads)
         return Linearization(passed, point, self._scale)
 
     def hvp(self, w: ArrayLike, v: ArrayLike, *, batch: ArrayLike | None = None) -> np.ndarray:

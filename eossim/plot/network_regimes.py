@@ -14,9 +14,16 @@ from .style import COLORS, new_figure
 if TYPE_CHECKING:
     from ..experiments import Result
 
-_SHADES = {"T1": "muted", "T2": "other", "T3": "momentum", "T4": "edge"}
+#: Colours of the regimes, by role.
+SHADES = {"T1": "muted", "T2": "other", "T3": "momentum", "T4": "edge"}
 #: Every step up to here, pairs of neighbours beyond.
 _DENSE, _STRIDE = 300, 20
+
+
+def drawn_steps(steps: np.ndarray) -> np.ndarray:
+    """Return the steps to draw of a run measured at all of `steps`: at an edge, neighbours alternate."""
+    pairs = np.arange(_DENSE, steps[-1], _STRIDE)
+    return np.unique(np.concatenate([steps[:_DENSE], pairs, pairs + 1]))
 
 
 def network_regimes(result: Result) -> tuple[Figure, Numbers]:
@@ -27,8 +34,7 @@ def network_regimes(result: Result) -> tuple[Figure, Numbers]:
     """
     figure, axes = new_figure(2, len(result.runs), height=4.0, sharex=True, sharey="row", squeeze=False)
     steps = next(iter(result.runs.values())).step.values
-    pairs = np.arange(_DENSE, steps[-1], _STRIDE)
-    shown = np.unique(np.concatenate([steps[:_DENSE], pairs, pairs + 1]))
+    shown = drawn_steps(steps)
     numbers: Numbers = {"step": shown}
     for (top, below), (name, run), row in zip(axes.T, result.runs.items(), result.rows, strict=True):
         drawn = run.sel(step=shown)
@@ -37,7 +43,7 @@ def network_regimes(result: Result) -> tuple[Figure, Numbers]:
         for axis, values in ((top, drawn.loss), (below, ratio)):
             axis.plot(shown + 1, values, color=COLORS["gd"], linewidth=1)
             for regime, (first, end) in run.attrs["regimes"].items():
-                axis.axvspan(first + 1, end + 1, color=COLORS[_SHADES[regime]], alpha=0.16, linewidth=0)
+                axis.axvspan(first + 1, end + 1, color=COLORS[SHADES[regime]], alpha=0.16, linewidth=0)
         for regime, (first, end) in run.attrs["regimes"].items():
             middle = np.sqrt((first + 1) * (end + 1))
             top.text(middle, 0.93, regime, ha="center", fontsize=7.5, transform=top.get_xaxis_transform())

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from eossim.experiments import norm_edges
-from eossim.experiments.digits import torch_normal, true_labels
+from eossim.experiments.digits import true_labels
 from eossim.measure import directional_smoothness
 from eossim.plot import network_models, network_norms
 from eossim.training.track.norms import norm_named
@@ -41,15 +41,6 @@ def test_sharpness_at_the_start(edges):
     assert first["block CD 0.9"] == pytest.approx(2.71, abs=5e-3)
     assert 0.98 * 8625 < first["ℓ∞ 0.00026"] < 1.05 * 8625
     assert 0.98 * 88.4 < first["spectral 0.031"] < 1.06 * 88.4
-
-
-def test_normal_numbers_are_those_of_torch():
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(3)
-    theirs = [torch.randn(n, dtype=torch.float64).numpy() for n in (2048, 16)]
-    rng = np.random.RandomState(3)
-    for numbers in theirs:
-        np.testing.assert_allclose(torch_normal(rng, len(numbers)), numbers, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", norm_edges.QUICK)

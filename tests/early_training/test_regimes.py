@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eossim.experiments.regime_detector import regimes
+from eossim.early_training.regimes import detect_regimes
 
 
 def literal(L, S, threshold):
@@ -26,7 +26,7 @@ def literal(L, S, threshold):
 )
 def test_as_the_notes_say(factors, drift, threshold):
     S = np.array(factors) * np.exp(np.cumsum(drift[: len(factors)]))
-    found = regimes(np.ones(S.size), S, threshold)
+    found = detect_regimes(np.ones(S.size), S, threshold)
     assert (found.rise, found.edge, found.confirmed) == literal(np.ones(S.size), S, threshold)
     assert found.diverged_at is None
     spans = list(found.spans.values())
@@ -37,7 +37,7 @@ def test_as_the_notes_say(factors, drift, threshold):
 
 def test_all_four():
     S = np.concatenate([np.full(11, 3.0), np.full(20, 0.5), np.linspace(0.5, 1, 30), np.ones(100)])
-    found = regimes(np.ones(S.size), S, 1.0)
+    found = detect_regimes(np.ones(S.size), S, 1.0)
     rise = 31 + int(np.argmax(np.linspace(0.5, 1, 30) > 0.51))
     assert found.spans == {"T1": (0, 11), "T2": (11, rise), "T3": (rise, 60), "T4": (60, 161)}
     assert str(found) == "T1, T2, T3, T4"
@@ -46,23 +46,23 @@ def test_all_four():
 
 def test_a_start_above_the_threshold_is_not_the_edge():
     S = np.concatenate([np.full(11, 3.0), np.full(50, 0.5)])
-    assert regimes(np.ones(S.size), S, 1.0).edge is None
+    assert detect_regimes(np.ones(S.size), S, 1.0).edge is None
 
 
 @pytest.mark.parametrize("last", [np.nan, np.inf, 1e5 + 1])
 def test_divergence_at_the_last_step_counts(last):
     L, S = np.append(np.ones(40), last), np.append(np.full(40, 1.0), np.nan)
-    found = regimes(L, S, 1.0)
+    found = detect_regimes(L, S, 1.0)
     assert found.diverged_at == 40
     assert not found.confirmed
     assert str(found) == "T1, T4, diverged"
-    assert regimes(np.append(np.ones(40), 1e5), np.ones(41), 1.0).diverged_at is None
+    assert detect_regimes(np.append(np.ones(40), 1e5), np.ones(41), 1.0).diverged_at is None
 
 
 def test_bad_input():
     with pytest.raises(ValueError, match="one value per step"):
-        regimes(np.ones(20), np.ones(19), 1.0)
+        detect_regimes(np.ones(20), np.ones(19), 1.0)
     with pytest.raises(ValueError, match="beyond early=10, got 11 steps"):
-        regimes(np.ones(11), np.ones(11), 1.0)
+        detect_regimes(np.ones(11), np.ones(11), 1.0)
     with pytest.raises(ValueError, match="finite where the loss is"):
-        regimes(np.ones(20), np.append(np.ones(19), np.nan), 1.0)
+        detect_regimes(np.ones(20), np.append(np.ones(19), np.nan), 1.0)

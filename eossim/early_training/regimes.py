@@ -51,7 +51,7 @@ class Regimes:
         return text if self.diverged_at is None else f"{text}, diverged"
 
 
-def regimes(
+def detect_regimes(
     loss: ArrayLike,
     sharpness: ArrayLike,
     threshold: float,
@@ -85,7 +85,7 @@ def regimes(
     over = np.flatnonzero(np.logical_not(bound >= L))  # nan too
     length = int(over[0]) if over.size else len(L)
     if not np.all(np.isfinite(S[:length])):
-        raise ValueError(f"sharpness must be finite where the loss is, got {S[~np.isfinite(S)][0]}")
+        raise ValueError(f"sharpness must be finite where the loss is, got {S[:length][~np.isfinite(S[:length])][0]}")
     reached = np.flatnonzero(S[early + 1 : length] >= threshold)
     edge = early + 1 + int(reached[0]) if reached.size else None
     before = S[early : length if edge is None else edge]
@@ -94,12 +94,11 @@ def regimes(
         least = int(before.argmin())
         risen = early + least + 1 + np.flatnonzero(before[least + 1 :] > (1 + rise) * before[least])
     low, high = _AT_THE_EDGE
-    late = float(np.median(S[length - max(1, length // 4) : length])) / threshold
     return Regimes(
         early,
         int(risen[0]) if risen.size else None,
         edge,
         int(over[0]) if over.size else None,
-        not over.size and low <= late <= high,
+        not over.size and bool(low <= np.median(S[-(length // 4 or 1) :]) / threshold <= high),
         length,
     )
