@@ -25,6 +25,7 @@ from benchmarks import rivals
 from benchmarks.dynamics import dynamics
 from benchmarks.harness import Row, alternate, markdown, median, ratio
 from benchmarks.networks import networks
+from benchmarks.phase_diagram import phase_diagram
 from benchmarks.sweeps import sweeps
 from eossim import (
     LeastSquares,
@@ -293,6 +294,7 @@ CASES = {
     "steepest": steepest,
     "dynamics": dynamics,
     "networks": networks,
+    "phase_diagram": phase_diagram,
     "sweeps": sweeps,
     "start_up": start_up,
     "memory": memory,

@@ -12,7 +12,7 @@ from .common import at, experiment_claim
 from .toy_symbols import f, image, k, kappa, lam, s
 from .toy_uv_flow import FLOW_END
 from .toy_uv_model import MODEL
-from .toy_uv_thresholds import LOSS_RATIO, TRACE_RATIO
+from .toy_uv_thresholds import K_LOSS, LOSS_RATIO, TRACE_RATIO
 
 SOURCE = "arXiv:2302.12250"
 
@@ -30,6 +30,9 @@ def derive() -> list[Derivation]:
     d.equal("the factor of f at small f is below -1", at(sp.diff(first[0], f), (f, 0)), 1 - eta * lam)
     d.equal("that is eta lam > 2: it is -1 at", at(1 - eta * lam, (lam, 2 / eta)), -1)
     d.say("So above k = 2 a run ends below 2/eta: the saturated sharpness against c has its knee at 2.")
+    d.say("The first range of k that raises the loss ends at 2 / (s k_loss), where L_1 / L_0 is 1 again,")
+    d.equal("to be squared, -1", at(1 - k + k**2 * s, (k, 2 / (s * K_LOSS))), -1)
+    d.equal("and is that of a factor 2 at s = 1/9, more below", at(2 / (s * K_LOSS**2), (s, sp.Rational(1, 9))), 2)
     experiment_claim(
         d,
         "phase_diagram.c_crit",
@@ -46,6 +49,6 @@ def derive() -> list[Derivation]:
         d,
         "phase_diagram.forward_passes",
         "critical_step_of_uv",
-        "the step size found from forward passes raises the loss by at most delta, and tends to that of c_loss",
+        "uv model, s <= 1/9: the step found from forward passes raises the loss by at most delta and tends to c_loss",
     )
     return [d]

@@ -134,6 +134,6 @@ def _limit() -> Derivation:
         d,
         "minimalist.edge",
         "minimalist_edge",
-        "from above 2/eta descent on the four-parameter example ends at S = 2/eta - eta/2, to leading order in eta",
+        "from well above 2/eta descent on the four-parameter example ends at S = 2/eta - eta/2, to first order in eta",
     )
     return d

@@ -13,7 +13,7 @@ from .toy_symbols import P, Q, Y, epsilon, image
 MODEL = "z = a (y + G.theta + theta.Q theta / 2), a the step, J = G + Q theta, T_j = a J Q^j J^T, T = T_0, one datum"
 SOURCE = "arXiv:2210.04860"
 
-#: T at the end of a run that starts a little above the edge, E = 0, to first order.
+#: T at the end of a run that starts well above T = 2 + 2 z, E = 0, to first order.
 LIMIT = 2 - epsilon / 2
 z, T, E, c = sp.symbols("z T E c", real=True)
 a = sp.Symbol("a", positive=True)
@@ -118,6 +118,6 @@ def _limit() -> Derivation:
         d,
         "second_order.edge",
         "second_order_edge",
-        "E = 0, starts above T = 2 + 2 z: T ends at 2 - epsilon / 2, the error of second order in epsilon",
+        "E = 0, starts well above T = 2 + 2 z: T ends at 2 - epsilon / 2, the error of second order in epsilon",
     )
     return d

@@ -39,6 +39,9 @@ def _flow() -> Derivation:
     d.equal("At f = y, lam^2 = p q + 4 kappa y^2", at(lam**2, (lam, FLOW_END)), PRODUCT + 4 * kappa * y**2)
     d.equal("that is lam_0^2 + 4 kappa (y^2 - f_0^2)", FLOW_END**2, end**2)
     d.equal("Where f = y already, nothing moves", at(end, (f, y)), lam)
+    root = sp.sqrt(kappa)
+    d.say("p = 0 stays. There f < 0, and with y >= 0 it never comes to y but to the saddle, lam = f = 0:")
+    d.equal("lam moves by", at(velocity[1], (f, -lam / (2 * root))), -lam * (lam + 2 * root * y))
     d.claim(
         id="uv.flow_end",
         statement="the trace at the end of gradient flow: p q + 4 kappa y^2 = lam_0^2 + 4 kappa (y^2 - f_0^2)",

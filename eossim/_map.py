@@ -39,12 +39,15 @@ class Map:
         kernel_module: Name of the generated module of a shipped map, whose mathematics is then read when first needed.
 
     Expressions may use sums, products, integer powers, ``sqrt``, ``abs``, ``sign``, ``min`` and ``max``. Other
-    functions are read, for symbolic work, but have no step: NumPy and compiled code round them differently.
+    functions are read, for symbolic work, but have no step: NumPy and compiled code round them differently. A map with
+    ``exp`` or ``sin`` that is to be run is a `dynamics.FunctionMap`, from its step as a Python function.
 
     A state with a coordinate that is not finite stays as it is: the run is lost.
 
     Raises:
-        ValueError: for names that clash, an undeclared symbol, a missing update or an unused parameter.
+        TypeError: if `update`, `where` or `observables` is no mapping.
+        ValueError: for names that clash, an undeclared symbol, a missing update, an unused parameter or text that is no
+            expression.
 
     Example:
         >>> logistic = Map("logistic", state="x", parameters="r", update={"x": "r*x*(1 - x)"})
@@ -69,7 +72,11 @@ class Map:
             raise ValueError(f"name must be a Python identifier, got {name!r}")
         self.name, self.summary, self.reference = name, summary, reference
         self._state, self.parameters = _names(state), _names(parameters)
-        self._written = (update, where or {}, observables or {})
+        written = {"update": update, "where": where or {}, "observables": observables or {}}
+        for key, value in written.items():
+            if not isinstance(value, Mapping):
+                raise TypeError(f'map {name}: {key} must be a mapping such as {{"x": "r*x"}}, got {value!r}')
+        self._written = tuple(written.values())
         self.kernel_module = kernel_module
         if kernel_module is None:
             _ = self.declared  # a wrong map fails where it is written
@@ -108,7 +115,11 @@ class Map:
 
     @cached_property
     def jacobian(self) -> sp.Matrix:
-        """Derivatives of the update, shape (dim, dim); at a kink, the mean of both sides."""
+        """Derivatives of the update, shape (dim, dim).
+
+        At a kink where two pieces meet, the mean of both sides. Where more than two arguments of one ``min`` or ``max``
+        are equal, half the sum of their slopes.
+        """
         import sympy as sp
 
         from .symbolic.map_program import derivatives

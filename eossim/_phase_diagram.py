@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import warnings
 from pathlib import Path
@@ -39,8 +40,11 @@ def report(
     *,
     depth: str | None,
     width: str | None,
-    data: str,
+    data: str | None,
+    samples: int | None,
+    y: float | None,
     seeds: int | None,
+    steps: int | None,
     c_max: float | None,
     jobs: int | None,
     executor: str | None,
@@ -50,34 +54,45 @@ def report(
     save: Path | None,
     out: Path | None,
     progress: bool,
-) -> str:
-    """Return the table of critical constants and what was found in it; draw the diagram to `out`.
+) -> tuple[str, int]:
+    """Return the table of critical constants with what was found in it, and how many cells failed; draw the diagram.
 
     Args:
         model: "mlp", ReLU networks on a data set, or "uv", the solvable model.
         depth: Weight layers, commas between (networks only).
         width: Hidden units, commas between.
-        data: Data set (networks only; see `eossim.data.load`).
+        data: Data set (networks only; see `eossim.data.load`); digits by default.
+        samples: Samples drawn from it (networks only).
+        y: Target ("uv" only).
         seeds: Starts of every network or width.
+        steps: Steps that are looked at; 10 by default, 200 for "uv".
         c_max: Largest c = eta times sharpness at the start; 128 by default, 8 for "uv".
         jobs: Processes; one per core by default.
         executor: Where cells run (see `eossim.sweep`).
         scheduler: Address of a Dask cluster.
-        store: File that keeps finished cells; for networks, which take minutes, beside `out` by default.
+        store: File that keeps finished cells; for networks, which take minutes, beside `out` by default, one file for
+            each choice of data and settings, whatever depths, widths and seeds.
         fail_fast: Whether to stop at the first cell that fails.
         save: NetCDF file for the labelled results, or None.
         out: Figure; ``phase_diagram_<model>.png`` in the working folder by default.
         progress: Whether to show a progress bar.
 
     Raises:
-        ValueError: for input that is not allowed, or a store of another sweep.
+        ValueError: for input that is not allowed or is for the other model, or a store of another sweep.
         RuntimeError: if every cell failed, or one did and `fail_fast` is set.
     """
     choice("--model", model, ("mlp", "uv"))
     networks = model == "mlp"
-    chosen: dict[str, Any] = {"c_max": 8.0, "step": _FINE}
+    other: dict[str, Any] = {"y": y} if networks else {"depth": depth, "data": data, "samples": samples}
+    for name, value in other.items():
+        if value is not None:
+            raise ValueError(f"--{name} is for --model {'uv' if networks else 'mlp'}, got --{name} {value}")
+    data = data or "digits"
+    chosen: dict[str, Any] = {"c_max": 8.0, "step": _FINE, "y": y}
     if networks:
         chosen = {"depth": whole_numbers("--depth", depth or "2,4,8"), "data": data, "c_max": 128.0}
+        chosen["samples"] = None if samples is None else positive_int("--samples", samples)
+    chosen["steps"] = None if steps is None else positive_int("--steps", steps)
     if width is not None:
         chosen["width"] = whole_numbers("--width", width)
     if c_max is not None:
@@ -86,10 +101,9 @@ def report(
     out = out or Path(f"{stem}.png")
     figure_path("--out", out)
     if networks:
-        store = store or out.with_name(f"{stem}.store")
-    for path in (store, save):
-        if path is not None:
-            existing_folder(path)
+        store = store or out.with_name(f"{stem}_{_settings(chosen)}.store")
+    if store is not None:
+        existing_folder(store)
     if progress and store is not None:
         print(f"finished cells are kept in {store}: a stopped command goes on from there", file=sys.stderr)
 
@@ -100,7 +114,7 @@ def report(
         warnings.filterwarnings("ignore", message=".* cells failed")  # said below
         found = phase_diagram(
             model,
-            **chosen,
+            **{name: value for name, value in chosen.items() if value is not None},
             seeds=None if seeds is None else positive_int("--seeds", seeds),
             executor=executor,
             jobs=jobs,
@@ -117,11 +131,22 @@ def report(
     figure, _ = (plot.phase_diagram if networks else plot.uv_phase_diagram)(found)
     figure.savefig(out, dpi=160)
     sections = [table(found), failures, _in_networks(found) if networks else _in_the_uv_model(found)]
-    if model == "uv" and depth is not None:
-        sections.append("the uv model has two layers and no data: --depth changes nothing")
     files = {"figure": out, "saved": save, "store": store}
     sections.append("\n".join(f"{name}: {path}" for name, path in files.items() if path is not None))
-    return "\n\n".join(section for section in sections if section)
+    return "\n\n".join(section for section in sections if section), int(found.failed.sum())
+
+
+def _settings(chosen: dict[str, Any]) -> str:
+    """Return a short digest of all that the cells of networks depend on besides their place in the grid."""
+    from . import data
+    from .sweeps.origin import versions_here
+
+    loaded = data.load(chosen["data"])
+    others = {name: value for name, value in chosen.items() if name not in ("depth", "width", "data")}
+    digest = hashlib.sha256(repr((sorted(others.items()), versions_here(files=True))).encode())
+    for array in (loaded.X, loaded.y):
+        digest.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()[:8]
 
 
 def _failures(found: xr.Dataset) -> str:
@@ -155,25 +180,32 @@ def _in_networks(found: xr.Dataset) -> str:
 
 
 def _network(log_loss: xr.DataArray) -> str:
-    return f"{float(np.exp(log_loss)):.3g} ({int(log_loss.depth)} layers of width {int(log_loss.width)})"
+    layers = f"{int(log_loss.depth)} layers" if log_loss.depth > 1 else "1 layer"
+    return f"{float(np.exp(log_loss)):.3g} ({layers}, width {int(log_loss.width)})"
 
 
 def _in_the_uv_model(found: xr.Dataset) -> str:
-    """Return mean constants beside their exact values."""
-    names = ("c_loss", "c_sharp", "c_max")
-    rows = []
-    for width in found.width.values:
-        cell = found.sel(width=width)
-        row = [str(int(width))]
-        for name in names:
-            starts = cell[name].values[np.isfinite(cell[name].values)]
-            error = f" ± {starts.std(ddof=1) / np.sqrt(starts.size):.2g}" if starts.size > 1 else ""
-            row.append(f"{starts.mean() if starts.size else np.nan:.4f}{error} / {float(cell[f'uv_{name}']):.4f}")
-        rows.append(row)
-    return "\n".join(
-        [
-            "mean over starts ± standard error, each located to 0.07 % / exact mean for Gaussian starts and one step",
-            text_table(["width", *names], rows),
-            "infinitely wide: 2, 2.5, 4; the band of sharpness reduction from 2 to c_loss closes like 2.5/(width + 1)",
-        ]
-    )
+    """Return mean constants beside their exact values; nothing where there are none, with a target."""
+    if "uv_c_loss" not in found:
+        return ""
+    from .plot.uv_diagram import uv_means
+
+    count, means = uv_means(found)
+    rows = [
+        [f"{width}", f"{inside} of {found.sizes['seed']}", *(_beside(*(v[k] for v in each)) for each in means.values())]
+        for k, (width, inside) in enumerate(zip(found.width.values, count, strict=True))
+    ]
+    lines = [
+        "mean ± standard error / exact mean, both over the Gaussian starts with s < 1/8, which one step decides",
+        text_table(["width", "starts", *means], rows),
+    ]
+    if any(np.isnan(mean).any() for mean, _, _ in means.values()):
+        lines.append(f"–: some of these starts do not reach it up to c = {float(found.c[-1]):g}")
+    lines.append("infinitely wide: 2, 2.5, 4; the band of sharpness reduction from 2 to c_loss closes like "
+                 "2.5/(width + 1)")  # fmt: skip
+    return "\n".join(lines)
+
+
+def _beside(mean: float, error: float, exact: float) -> str:
+    measured = "–" if np.isnan(mean) else f"{mean:.4f}" + (f" ± {error:.2g}" if np.isfinite(error) else "")
+    return f"{measured} / {exact:.4f}"

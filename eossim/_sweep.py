@@ -32,8 +32,8 @@ def report(
     fail_fast: bool,
     save: Path | None,
     progress: bool,
-) -> str:
-    """Sweep and return the table: a row for each cell, means and standard deviations over seeds.
+) -> tuple[str, int]:
+    """Sweep and return the table, and how many cells failed: a row for each, means and standard deviations over seeds.
 
     Args:
         target: ``FILE.py:FUNCTION``, or the name of an experiment.
@@ -77,7 +77,7 @@ def report(
     if save is not None:
         found.to_netcdf(save)
         lines.append(f"saved: {save}")
-    return "\n".join(lines)
+    return "\n".join(lines), int(found.failed.sum())
 
 
 def _axis(pair: str) -> tuple[str | tuple[str, ...], list[Any]]:

@@ -6,6 +6,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from eossim.cli import app
+from eossim.early_training.diagram import _DEFAULTS
 
 
 def run(*arguments):
@@ -39,6 +40,9 @@ def test_edge():
         (["simulate", "--spectrum", "4", "eta=0.1", "--steps", "0"], "steps"),
         (["simulate", "--spectrum", "4", "eta=0.1", "--out", "missing/run.nc"], "no such folder"),
         (["simulate", "--data", "digit", "eta=0.1"], "digits"),
+        (["simulate", "--spectrum", "4", "eta=0.1", "--out", "run.txt"], "--out must be a .nc file, got 'run.txt'"),
+        (["train", "--save", "run.png"], "--save must be a .nc file, got 'run.png'"),
+        (["sweep", "study.py:f", "a=1", "--save", "x.txt"], "--save must be a .nc file, got 'x.txt'"),
         (["verify", "--claim", "nothing"], "unknown claim"),
         (["verify", "--json", "missing/report.json"], "no folder"),
         (["verify", "--html", "report.pdf"], ".json or .html"),
@@ -114,9 +118,29 @@ def test_sweep_of_a_function_in_a_file(tmp_path):
     assert wrong.exit_code == 2
     assert 'did you mean "square"' in wrong.stderr
     file.with_name("broken_study.py").write_text("def f(a):\n    return 1 / a\n", encoding="utf-8")
-    broken = run("sweep", f"{file.with_name('broken_study.py')}:f", "a=0,1", "--executor", "serial", "--fail-fast")
-    assert broken.exit_code == 2
+    cells = ("sweep", f"{file.with_name('broken_study.py')}:f", "a=0,1", "--executor", "serial")
+    broken = run(*cells, "--fail-fast")
+    assert broken.exit_code == 1
     assert "ZeroDivisionError" in broken.stderr
+    rest = run(*cells)
+    assert rest.exit_code == 1
+    assert "1 of 2 cells failed" in rest.output
+
+
+def test_a_file_that_is_no_python_is_said_in_one_line(tmp_path):
+    file = tmp_path / "study_with_a_typo.py"
+    file.write_text("def f(a)\n    return a\n", encoding="utf-8")
+    result = run("sweep", f"{file}:f", "a=1")
+    assert result.exit_code == 2
+    assert result.stderr == "error: expected ':' (study_with_a_typo.py, line 1)\n"
+
+
+def test_help_of_the_sweeps_says_what_can_be_given():
+    assert "eta,beta=0.1:0.9,0.2:0.5" in run("sweep", "--help").output
+    text = " ".join(run("phase-diagram", "--help").output.split())
+    assert ",".join(map(str, _DEFAULTS["uv"]["width"])) + " for uv" in text
+    for option in ("--samples", "--steps", "--y"):
+        assert f"{option} " in text
 
 
 def test_a_family_is_a_claim_name():

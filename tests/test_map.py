@@ -97,6 +97,13 @@ def test_states_and_parameters_broadcast():
     np.testing.assert_array_equal(LOGISTIC.step(x, r=r)[2, 1], LOGISTIC.step(x[2, 0], r=3.0))
 
 
+def test_jacobians_at_kinks():
+    two = Map("two", state="x", update={"x": "max(x, 2*x)"})
+    three = Map("three", state="x", update={"x": "max(x, 2*x, 3*x)"})
+    np.testing.assert_array_equal(two.jacobian_at([[-1.0], [0.0], [1.0]]).ravel(), [1, 1.5, 2])
+    np.testing.assert_array_equal(three.jacobian_at([[-1.0], [0.0], [1.0]]).ravel(), [1, 3, 3])  # half of 1 + 2 + 3
+
+
 def test_float32_is_kept_and_integers_become_float64():
     assert LOGISTIC.step(np.ones((2, 1), np.float32), r=0.3).dtype == np.float32
     assert LOGISTIC.step([[1], [2]], r=1).dtype == np.float64
@@ -141,6 +148,12 @@ def test_maps_can_be_pickled_after_use():
         ({"update": {"x": "sqr(r)*x"}}, 'unknown function "sqr"; did you mean "sqrt"'),
         ({"update": {"y": "r*x"}}, r"what becomes of each of \['x'\], got \['y'\]"),
         ({"update": {"x": "r*x*("}}, "the update of x is no expression: 'r"),
+        ({"update": {"x": "r*x^2"}}, r"no expression: 'r\*x\^2' \(powers are written with \*\*\)$"),
+        ({"update": {"x": "2x*r"}}, r"'2x\*r' \(products are written with \*\)$"),
+        ({"update": {"x": "r*x(1 - x)"}}, r"\(products are written with \*\)$"),
+        ({"update": {"x": "(1 - x)(r)"}}, r"\(products are written with \*\)$"),
+        ({"update": {"x": "r x"}}, r"\(products are written with \*\)$"),
+        ({"update": {"x": "sqrt(r)*1e-3*x*"}}, r"1e-3\*x\*'$"),
         ({"update": {"x": "r*x > 1"}}, "is no expression"),
         ({"where": {"x": "r"}}, "x is declared twice"),
         ({"where": {"a": "b", "b": "r"}}, 'map logistic: a: unknown symbol "b"'),
@@ -153,6 +166,13 @@ def test_wrong_declarations_fail_where_they_are_written(changes, message):
     Map(**right)
     with pytest.raises(ValueError, match=message):
         Map(**right | changes)
+
+
+@pytest.mark.parametrize("argument", ["update", "where", "observables"])
+def test_expressions_come_with_their_names(argument):
+    right = {"name": "logistic", "state": "x", "parameters": "r", "update": {"x": "r*x*(1 - x)"}}
+    with pytest.raises(TypeError, match=f"map logistic: {argument} must be a mapping such as .*, got 'r\\*x'"):
+        Map(**right | {argument: "r*x"})
 
 
 @pytest.mark.parametrize(

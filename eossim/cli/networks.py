@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Values, app, parse, plain_errors
+from .options import Values, app, netcdf_path, parse, plain_errors
 
 
 @app.command("train")
@@ -45,6 +45,7 @@ def train_network(
     """
     from .._train import report
 
+    netcdf_path("--save", save)
     given = parse(values, eta=eta, rho=rho, beta=beta)
     typer.echo(
         report(

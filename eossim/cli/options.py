@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .._check import existing_folder
+
 app = typer.Typer(
     help="A laboratory for the edge of stability: derive, simulate and verify where methods lose stability.",
     no_args_is_help=True,
@@ -16,6 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+#: Exit status when work was done but cells failed, and when what was asked for is wrong.
+FAILED, WRONG = 1, 2
 
 Values = Annotated[
     list[str] | None,
@@ -41,7 +46,7 @@ Save = Annotated[Path | None, typer.Option(help="Save the labelled results to th
 
 
 def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print what was wrong with the input, or which library is missing or cell failed, and exit with 2."""
+    """Print what is wrong with the input, or which library is missing, and exit with 2; with 1 if the work failed."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -49,11 +54,27 @@ def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except (typer.Exit, typer.Abort):  # these are RuntimeErrors
             raise
-        except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+        except (ValueError, TypeError, OSError, ImportError, SyntaxError, RuntimeError) as error:
             typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2) from None
+            raise typer.Exit(FAILED if isinstance(error, RuntimeError) else WRONG) from None
 
     return run
+
+
+def printed(text: str, failed: int) -> None:
+    """Print what a sweep found, and exit with 1 if cells failed."""
+    typer.echo(text)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def netcdf_path(name: str, path: Path | None) -> None:
+    """Raise ValueError unless `path`, if given, is a netCDF file to be written to a folder that exists."""
+    if path is None:
+        return
+    if path.suffix != ".nc":
+        raise ValueError(f"{name} must be a .nc file, got {str(path)!r}")
+    existing_folder(path)
 
 
 def parse(pairs: list[str] | None, **options: float | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Blocks, Shape, Values, app, parse, plain_errors
+from .options import Blocks, Shape, Values, app, netcdf_path, parse, plain_errors
 
 
 @app.command()
@@ -42,6 +42,7 @@ def simulate(
     """
     from .. import _runs
 
+    netcdf_path("--out", out)
     problem = _runs.problem_from(data, spectrum)
     if method != "sgd" and sampling != "without_replacement":
         raise ValueError(f"--sampling is for sgd, got it with {method}")

@@ -1,5 +1,6 @@
-"""Dynamics of maps and methods: bifurcations, periods, Lyapunov exponents, basins, fixed points, edges."""
+"""Dynamics of maps and methods: orbits, bifurcations, periods, Lyapunov exponents, basins, fixed points, edges."""
 
+from ..engine.iterate import extremes, orbit
 from .basins import basin_fractions
 from .bifurcation import bifurcation_diagram
 from .cycles import Cycle, CycleList, fixed_points, two_cycles
@@ -18,11 +19,13 @@ __all__ = [
     "basin_fractions",
     "bifurcation_diagram",
     "edge_bisection",
+    "extremes",
     "fixed_points",
     "grid_starts",
     "lyapunov_exponent",
     "lyapunov_spectrum",
     "method_map",
+    "orbit",
     "period",
     "random_starts",
     "two_cycles",

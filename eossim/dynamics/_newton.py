@@ -28,7 +28,7 @@ class Cycles:
         points: Shape (runs, dim).
         jacobian: Derivative of the p-step map there, shape (runs, dim, dim).
         found: Whether the residual is at the level of rounding, shape (runs,).
-        noise: How far rounding may have moved a point, shape (runs,).
+        noise: How far rounding may have moved each coordinate of a point, shape (runs, dim).
     """
 
     points: np.ndarray
@@ -36,13 +36,9 @@ class Cycles:
     found: np.ndarray
     noise: np.ndarray
 
-    @property
-    def multipliers(self) -> np.ndarray:
-        """Eigenvalues of `jacobian`, largest modulus first, shape (runs, dim), complex."""
-        finite = np.isfinite(self.jacobian).all(axis=(1, 2))
-        values = np.linalg.eigvals(np.where(finite[:, None, None], self.jacobian, 0.0)).astype(complex)
-        values[~finite] = np.nan
-        return np.take_along_axis(values, np.argsort(-np.abs(values), axis=1, kind="stable"), axis=1)
+    def select(self, rows: np.ndarray) -> Cycles:
+        """Return some of them."""
+        return Cycles(self.points[rows], self.jacobian[rows], self.found[rows], self.noise[rows])
 
 
 def newton(
@@ -61,38 +57,51 @@ def newton(
         x: Where to begin, shape (runs, dim).
         period: p.
         values: Parameters, each of shape (runs,).
-        scale: Magnitude against which residuals are small, shape (runs,).
+        scale: Magnitudes of the coordinates against which residuals are small, shape (runs, dim).
         near: Whether each run is close to its solution: one whose residual does not soon fall is given up.
     """
     x, active = x.copy(), np.arange(len(x))
-    jacobian, found, noise = np.full((*x.shape, system.dim), np.nan), np.zeros(len(x), bool), np.full(len(x), np.inf)
+    jacobian, found, noise = np.full((*x.shape, system.dim), np.nan), np.zeros(len(x), bool), np.full(x.shape, np.inf)
     first = np.full(len(x), np.inf)
     for number in range(_ROUNDS + 1):
         chosen = {n: v[active] for n, v in values.items()}
-        end, J = through(system, x[active], period, chosen)
-        residual = end - x[active]
-        finite = np.isfinite(residual).all(axis=1) & np.isfinite(J).all(axis=(1, 2))
-        active, residual, J = active[finite], residual[finite], J[finite]
+        left, level, J, finite = residual(system, x[active], period, chosen, scale[active])
+        active, left, level, J = active[finite], left[finite], level[finite], J[finite]
         if not active.size:
             break
-        left, singular, right = np.linalg.svd(J - np.eye(system.dim))
+        unit = scale[active]
+        rows, singular, columns = np.linalg.svd(J * unit[:, None, :] / unit[:, :, None] - np.eye(system.dim))
         usable = singular > _SINGULAR * np.maximum(singular[:, :1], 1)
-        # A residual of this size is what rounding leaves: a further step would be noise over small singular values.
-        terms = np.einsum("rij,rj->ri", np.abs(J), np.abs(x[active])).max(axis=1)
-        level = 16 * _EPS * np.maximum(scale[active], terms)
-        remains = np.abs(residual).max(axis=1)
-        done = remains <= level
+        inverse = np.divide(1.0, singular, out=np.zeros_like(singular), where=usable)
+        solved = np.einsum("rji,rj,rkj->rik", columns, inverse, rows, optimize=True)
+        # Below, a further step would be noise over small singular values.
+        done = (np.abs(left) <= level).all(axis=1)
+        remains = np.abs(left).max(axis=1)
         jacobian[active], found[active] = J, done
-        noise[active] = level / np.where(usable, singular, np.inf).min(axis=1)
+        noise[active] = unit * np.einsum("rij,rj->ri", np.abs(solved), level)
         first[active] = np.minimum(first[active], remains) if number == 0 else first[active]
         going = ~done & (remains <= first[active] * _SLOWEST ** (number - 4)) if near else ~done
         if number == _ROUNDS or not going.any():
             break
-        inverse = np.divide(1.0, singular, out=np.zeros_like(singular), where=usable)
-        step = np.einsum("rji,rj,rkj,rk->ri", right, inverse, left, residual, optimize=True)
+        step = unit * np.einsum("rij,rj->ri", solved, left)
         x[active[going]] -= step[going]
         active = active[going]
     return Cycles(x, jacobian, found, noise)
+
+
+def residual(
+    system: System, x: np.ndarray, period: int, values: Mapping[str, Any], scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return F^p(x) - x and what rounding leaves of it, both in units of `scale`, the derivative, and which are finite.
+
+    Shapes (runs, dim), (runs, dim), (runs, dim, dim) and (runs,).
+    """
+    end, J = through(system, x, period, values)
+    with np.errstate(all="ignore"):
+        left = (end - x) / scale
+        terms = np.einsum("rij,rj->ri", np.abs(J), np.abs(x)) / scale
+    finite = np.isfinite(left).all(axis=1) & np.isfinite(J).all(axis=(1, 2))
+    return left, 16 * _EPS * np.maximum(terms, 1), J, finite
 
 
 def through(system: System, x: np.ndarray, period: int, values: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -22,8 +22,12 @@ _ROUNDING = 64 * np.finfo(np.float64).eps
 _NEARLY = 0.05
 #: A run is near its limit where the linear map misses its next deviation by at most this fraction.
 _LINEAR = 0.1
-#: A multiplier this little above 1 may be 1: at a bifurcation its rounding errors are large.
-_NEUTRAL = 1e-4
+#: A real multiplier this little above 1 may be 1: at a bifurcation it is as uncertain as the square root of rounding.
+_NEUTRAL = 1e-6
+#: A multiplier on the unit circle that is this sensitive is a multiple one with too few eigenvectors: a shear.
+_SHEAR = 1e3
+#: Parts of the window in each of which a coordinate that fades is smaller than before.
+_PARTS = 8
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Options:
     Attributes:
         transient: Steps before the window.
         max_period: Largest period; the window is twice as long.
-        tolerance: Largest displacement, relative to the largest magnitude of start and window.
+        tolerance: Largest displacement of a coordinate, relative to its magnitude in the window.
         bound: Beyond it a run counts as diverged.
     """
 
@@ -61,7 +65,7 @@ class Settled:
         period: Smallest period, 0 if none is recognised, -1 where diverged, shape (runs,).
         slow: Whether the cycle is the limit of a run that is still on its way.
         point: A point of the cycle, NaN without one, shape (runs, dim).
-        scale: Magnitude of the run, against which distances are small.
+        scale: Magnitudes of the coordinates, against which distances are small, shape (runs, dim).
     """
 
     period: np.ndarray
@@ -88,7 +92,7 @@ def settle(
     runs = len(starts)
     before = orbit(system, starts, transient, at=[transient], **values)[0]
     period, slow = np.full(runs, DIVERGED), np.zeros(runs, bool)
-    point, scale = np.full(starts.shape, np.nan), np.abs(starts).max(axis=1)
+    point, scale = np.full(starts.shape, np.nan), np.ones(starts.shape)
     alive = np.flatnonzero(~diverged(before, bound))
     if not alive.size:
         return Settled(period, slow, point, scale)
@@ -96,13 +100,11 @@ def settle(
     window = orbit(system, before[alive], 2 * max_period, at=np.arange(2 * max_period + 1), **own)
     kept = (~diverged(window, bound)).all(axis=0)
     alive, window, own = alive[kept], window[:, kept], {n: v[kept] for n, v in own.items()}
-    scale[alive] = np.maximum(scale[alive], np.abs(window).max(axis=(0, 2)))
-    scale = np.where(scale > 0, scale, 1.0)
+    size = scale[alive] = _magnitudes(system, window, starts[alive], own, tolerance)
 
-    size = scale[alive]
     moved = np.empty((max_period, alive.size))
-    displacements(np.ascontiguousarray(window.transpose(0, 2, 1)), moved)
-    repeats = moved <= tolerance * size
+    displacements(np.ascontiguousarray((window / size).transpose(0, 2, 1)), moved)
+    repeats = moved <= tolerance
     settled = repeats.any(axis=0)
     first = repeats.argmax(axis=0)
     period[alive] = np.where(settled, first + 1, APERIODIC)
@@ -112,8 +114,8 @@ def settle(
 
     columns = np.arange(alive.size)
     nearest = np.where(settled, first, moved.argmin(axis=0))
-    extent = (window.max(axis=0) - window.min(axis=0)).max(axis=1)
-    doubtful = moved[nearest, columns] > _ROUNDING * size
+    extent = ((window.max(axis=0) - window.min(axis=0)) / size).max(axis=1)
+    doubtful = moved[nearest, columns] > _ROUNDING
     doubtful &= settled | (moved[nearest, columns] <= _NEARLY * extent)
     for p in np.unique(nearest[doubtful]) + 1:
         members = np.flatnonzero(doubtful & (nearest == p - 1))
@@ -124,6 +126,32 @@ def settle(
         period[alive[hits]] = periods[found]
         point[alive[hits]] = limits[found]
     return Settled(period, slow, point, scale)
+
+
+def _magnitudes(
+    system: System, window: np.ndarray, starts: np.ndarray, values: Mapping[str, np.ndarray], tolerance: float
+) -> np.ndarray:
+    """Return against what displacements of each coordinate are small, shape (runs, dim).
+
+    That is its largest magnitude in the window, or that of the terms it is the sum of, whose rounding remains where
+    they cancel. A coordinate that falls towards zero never repeats: small against its start and still falling through
+    the window, it is measured by the start.
+    """
+    magnitudes, begin = np.abs(window), np.abs(starts)
+    largest = magnitudes.max(axis=0)
+    parts = np.stack([part.max(axis=0) for part in np.array_split(magnitudes, min(_PARTS, len(window)))])
+    fades = ((parts[1:] < parts[:-1]) | (parts[1:] == 0)).all(axis=0) & (10 * parts[-1] <= 9 * parts[0])
+    if hasattr(system, "jacobian_at"):
+        with np.errstate(all="ignore"):
+            jacobian = np.abs(system.jacobian_at(window[-1], **values))
+            terms, first = (np.einsum("rij,rj->ri", jacobian, x) for x in (largest, begin))
+        terms, first = (np.where(np.isfinite(t), t, 0.0) for t in (terms, first))
+    else:
+        first = begin.max(axis=1, keepdims=True)
+        terms = _ROUNDING / tolerance * largest.max(axis=1, keepdims=True)
+    begin = np.maximum(begin, first)
+    size = np.maximum(np.where(fades & (largest <= np.sqrt(tolerance) * begin), begin, largest), terms)
+    return np.where(size > 0, size, 1.0)
 
 
 def _limits(
@@ -138,20 +166,62 @@ def _limits(
     cycles = newton(system, here, p, values, size, near=True)
     limits = cycles.points
     with np.errstate(all="ignore"):
-        spread = UNCERTAIN * cycles.noise
+        spread = UNCERTAIN * cycles.noise / size
         periods, image = np.full(len(here), p), limits
         for q in range(1, p):
             image = system.step(image, **values)
             if p % q == 0:
-                level = np.maximum(spread, _ROUNDING * size)
-                periods = np.where((periods == p) & (np.abs(image - limits).max(axis=1) <= level), q, periods)
+                same = (np.abs(image - limits) / size <= np.maximum(spread, _ROUNDING)).all(axis=1)
+                periods = np.where((periods == p) & same, q, periods)
         # Deviations every p steps, counted back from the last state.
-        deviations = window[::-1][:: int(p)] - limits
+        deviations = (window[::-1][:: int(p)] - limits) / size
         distance = np.linalg.norm(deviations, axis=2)
-        half = max(len(distance) // 2, 1)
-        falls = distance[:half].max(axis=0) <= distance[half:].max(axis=0)
         _, jacobian = through(system, limits, p, values)
+        jacobian = jacobian * size[:, None, :] / size[:, :, None]
         predicted = np.einsum("rij,rj->ri", jacobian, deviations[1])
+        spread = np.linalg.norm(spread, axis=1)
         linear = np.linalg.norm(deviations[0] - predicted, axis=1) <= _LINEAR * distance[1] + spread
-        attracts = np.abs(cycles.multipliers).max(axis=1) <= 1 + _NEUTRAL
-    return cycles.found & falls & linear & attracts, limits, periods
+        falls = _fall(distance) > 0
+    found = cycles.found & falls & linear
+    found[found] = _attracts(jacobian[found], deviations[:, found], spread[found], p)
+    return found, limits, periods
+
+
+def _fall(distance: np.ndarray) -> np.ndarray:
+    """Return by how much the largest of the latest half is below that of the others, the latest first."""
+    half = max(len(distance) // 2, 1)
+    return distance[half:].max(axis=0) - distance[:half].max(axis=0)
+
+
+def _attracts(jacobian: np.ndarray, deviations: np.ndarray, spread: np.ndarray, p: int) -> np.ndarray:
+    """Return whether cycles attract, by their multipliers and by what the deviations do along each eigenvector.
+
+    A pair of complex multipliers must be inside the unit circle beyond rounding, and the deviation along it fall: about
+    a circle that has just been born, or in a map that preserves area, only the distance from the cycle tells. A real
+    multiplier may be 1 up to the uncertainty at a bifurcation, if the deviation along it falls or, on a line of cycles,
+    stays.
+
+    Args:
+        jacobian: Derivative of the p-step map in units of the magnitudes, shape (runs, dim, dim).
+        deviations: In the same units, the latest first, shape (times, runs, dim).
+        spread: Uncertainty of the limits, shape (runs,).
+        p: Steps between deviations.
+    """
+    multipliers, vectors = np.linalg.eig(jacobian)
+    basis = np.linalg.cond(vectors) < 1 / _ROUNDING
+    inverse = np.linalg.inv(np.where(basis[:, None, None], vectors, np.eye(jacobian.shape[1])))
+    sensitivity = np.where(basis[:, None], np.linalg.norm(inverse, axis=2), np.inf)
+    rounding = np.finfo(np.float64).eps * sensitivity
+    noise = 16 * p * rounding * np.linalg.norm(jacobian, axis=(1, 2))[:, None]
+    modulus = np.abs(multipliers)
+
+    along = np.abs(np.einsum("rij,trj->tri", inverse, deviations))
+    fall = _fall(along)
+    falls = fall > 64 * rounding
+    falls |= along[0] <= 64 * rounding + (sensitivity * spread[:, None])  # nothing is left that could
+    total = _fall(np.linalg.norm(deviations, axis=2))[:, None]
+    stays = (np.abs(multipliers - 1) <= _NEUTRAL) & (np.abs(fall) <= _LINEAR * total)
+    inside = (modulus < 1 - noise) & falls
+    critical = (np.abs(multipliers.imag) <= noise) & (modulus <= 1 + _NEUTRAL) & (sensitivity < _SHEAR)
+    without_basis = modulus < 1 - np.sqrt(_NEUTRAL)  # as uncertain as a root of rounding
+    return np.where(basis[:, None], inside | (critical & (falls | stays)), without_basis).all(axis=1)

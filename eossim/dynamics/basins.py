@@ -40,7 +40,7 @@ def basin_fractions(
         transient: Steps before a period is looked for.
         max_period: Largest period that is told from aperiodic.
         tolerance: As in `period`.
-        same: Distance within which points are one, relative to the magnitude of the run.
+        same: Distance within which points are one, in each coordinate relative to its magnitude.
         listed: Most cycles that are told apart.
         bound: A run with a state beyond it after the transient counts as diverged.
         **parameters: Every parameter, a number.
@@ -59,8 +59,8 @@ def basin_fractions(
     runs = batch(system, starts, parameters)
     if runs.axes:
         raise ValueError(f"basins belong to one value of each parameter, got an array for {', '.join(runs.axes)}")
-    period, scale = np.empty(runs.runs, dtype=np.int64), np.empty(runs.runs)
-    point = np.empty((runs.runs, system.dim))
+    period = np.empty(runs.runs, dtype=np.int64)
+    point, scale = np.empty((runs.runs, system.dim)), np.empty((runs.runs, system.dim))
     for block in runs.blocks(options.max_period):
         found = settle(system, runs.states(block), runs.values(block), options)
         period[block], scale[block], point[block] = found.period, found.scale, found.point
@@ -71,8 +71,8 @@ def basin_fractions(
     while left.size and len(cycles) < listed:
         p = period[left[0]]
         cycle = orbit(system, point[left[0]], p, at=np.arange(p), **runs.fixed)[:, 0]
-        distance = np.min([np.abs(point[left] - c).max(axis=1) for c in cycle], axis=0)
-        member = (distance <= same * scale[left]) & (period[left] == p)
+        distance = np.min([(np.abs(point[left] - c) / scale[left]).max(axis=1) for c in cycle], axis=0)
+        member = (distance <= same) & (period[left] == p)
         member[0] = True
         ends_in[left[member]] = len(cycles)
         cycles.append(cycle)

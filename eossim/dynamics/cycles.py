@@ -14,14 +14,13 @@ from .._map import Map, named
 from .._tables import html_table, text_table
 from ..engine.iterate import System
 from ._batch import checked_starts, require_jacobian
-from ._newton import UNCERTAIN, newton, through
+from ._clusters import Cluster, clusters
+from ._newton import newton
 
 #: Multipliers within this of the unit circle count as on it.
 _ON_CIRCLE = 1e-9
-#: Points closer than this, relative to their magnitude or 1, are one.
-_SAME = 1e-7
-#: A point that moves by less, relative to its magnitude or 1, is fixed.
-_FIXED = 1e-12
+#: Multipliers within this of 1 are named, where points of a line come out of Newton's method with its rounding.
+_ON_LINE = 1e-6
 #: Starts of Newton's method by default, and most cycles that it lists.
 _STARTS, _LISTED = 1000, 100
 #: What Newton's method finds further out than this many times the farthest start is dropped.
@@ -35,21 +34,23 @@ class Cycle:
     Attributes:
         points: In the order of the steps, shape (period, dim).
         multipliers: Eigenvalues of the derivative of the period-fold map, largest modulus first, shape (dim,), complex.
+        blur: How far rounding may have moved the modulus of a multiplier: much where cycles merge.
     """
 
     points: np.ndarray
     multipliers: np.ndarray
+    blur: float = 0.0
 
     @property
     def stability(self) -> str:
         """How nearby states move.
 
         ``"stable"`` (all multipliers inside the unit circle), ``"unstable"`` (all outside), ``"saddle"`` (some
-        outside), or ``"neutral"`` (none outside, some within 1e-9 of the circle: higher orders decide, or the cycle
-        belongs to a line of them).
+        outside), or ``"neutral"`` (none outside, some within 1e-9 or `blur` of the circle: higher orders decide, or the
+        cycle belongs to a line of them, or is one of several that rounding does not resolve).
         """
-        moduli = np.abs(self.multipliers)
-        outside, inside = moduli > 1 + _ON_CIRCLE, moduli < 1 - _ON_CIRCLE
+        moduli, width = np.abs(self.multipliers), max(_ON_CIRCLE, self.blur)
+        outside, inside = moduli > 1 + width, moduli < 1 - width
         if inside.all():
             return "stable"
         if not outside.any():
@@ -67,7 +68,8 @@ class CycleList:
     """Fixed points or cycles of one period at one set of parameters; ``print`` shows a table.
 
     Attributes:
-        cycles: Isolated ones, ordered by the first coordinate.
+        cycles: Isolated ones, ordered by the first coordinate; with a multiplier 1, Newton's method cannot tell whether
+            they are, and the table says so.
         curves: Polynomials of the state, in plain text, that vanish where every point is one.
         complete: Whether that is all there is.
         how: How they were found.
@@ -94,7 +96,10 @@ class CycleList:
     def _head(self) -> str:
         values = ", ".join(f"{n} = {v:g}" for n, v in self.parameters.items())
         lines = [f"{self.system}{' at ' if values else ''}{values}: {self.how}"]
-        return "\n".join(lines + ["every point" if c == "0" else f"every point with {c} = 0" for c in self.curves])
+        lines += ["every point" if c == "0" else f"every point with {c} = 0" for c in self.curves]
+        if not self.complete and any(np.any(np.abs(c.multipliers - 1) <= _ON_LINE) for c in self.cycles):
+            lines.append("those with a multiplier 1 may be points of a whole line of them")
+        return "\n".join(lines)
 
     def _cells(self) -> list[list[str]]:
         rows = []
@@ -120,7 +125,8 @@ def fixed_points(system: System, *, starts: ArrayLike | None = None, **parameter
 
     A polynomial `Map` in one or two variables is solved by exact elimination when its degrees are small: the list is
     then all there is, curves of fixed points included. Anything else is searched by Newton's method from many starts:
-    the list may be incomplete, and says so.
+    the list may be incomplete, and says so. Roots that merge, as at a bifurcation, rounding hides over a wide range: to
+    Newton's method they are one, ``"neutral"``.
 
     Args:
         system: A `Map`, `FunctionMap` or `method_map`.
@@ -153,22 +159,21 @@ def _cycles(system: System, period: int, starts: ArrayLike | None, parameters: M
         interval.check(name, values[name])
     solved = _eliminated(system, period, values) if isinstance(system, Map) and starts is None else None
     if solved is not None:
-        points, curves = solved
-        noise = np.zeros(len(points))
-        how = "all, by elimination"
+        orbits, curves = solved
+        cycles, how = _described(system, orbits, values), "all, by elimination"
     else:
-        points, noise, tried = _searched(system, period, starts, values)
+        found, tried = _searched(system, period, starts, values)
+        cycles = tuple(Cycle(c.points, c.multipliers, c.blur) for c in found)
         curves, how = (), f"Newton's method from {tried} starts: the list may be incomplete"
     name = f"{'fixed points' if period == 1 else '2-cycles'} of {getattr(system, 'name', system)}"
-    cycles = _described(system, period, points, noise, values)
     return CycleList(cycles, curves, solved is not None, how, name, values)
 
 
-def _eliminated(system: Map, period: int, values: Mapping[str, float]) -> tuple[np.ndarray, tuple[str, ...]] | None:
-    """Return all points of period 1 or 2 and their curves, or None if elimination would take long."""
+def _eliminated(system: Map, period: int, values: Mapping[str, float]) -> tuple[list[Any], tuple[str, ...]] | None:
+    """Return all cycles of period 1 or 2, their points to many digits, and curves; None if that would take long."""
     import sympy as sp
 
-    from .polynomial import real_solutions
+    from .polynomial import orbits, real_solutions
 
     symbols = system.symbols
     exact = {symbols[n]: sp.Rational(v) for n, v in values.items()}
@@ -189,7 +194,7 @@ def _eliminated(system: Map, period: int, values: Mapping[str, float]) -> tuple[
     if solutions is None:
         return None
     curves = [c for c in solutions.curves if period == 1 or not _vanish_on(first, c)]
-    return solutions.points, tuple(_plain(c) for c in curves)
+    return orbits(solutions.points, once, system.states, period), tuple(_plain(c) for c in curves)
 
 
 def _plain(curve: Any) -> str:
@@ -218,8 +223,8 @@ def _vanish_on(expressions: list[Any], curve: Any) -> bool:
 
 def _searched(
     system: System, period: int, starts: ArrayLike | None, values: Mapping[str, float]
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return points of period 1 or 2 that Newton's method finds, how uncertain each is, and the number of starts."""
+) -> tuple[list[Cluster], int]:
+    """Return cycles of period 1 or 2 that Newton's method finds, and the number of starts."""
     if starts is None:
         rng = np.random.default_rng(0)
         direction = rng.standard_normal((_STARTS, system.dim))
@@ -227,37 +232,31 @@ def _searched(
         begin = direction * 10 ** rng.uniform(-2, 2, (_STARTS, 1))
     else:
         begin = np.atleast_2d(checked_starts(system, starts))
-    runs = {n: np.full(len(begin), v) for n, v in values.items()}
-    found = newton(system, begin, period, runs, np.maximum(np.abs(begin).max(axis=1), 1))
+    widest = float(np.abs(begin).max())
+    floor = min(1.0, widest) or 1.0
+
+    def solved(x: np.ndarray) -> tuple[Any, np.ndarray]:
+        runs = {n: np.full(len(x), v) for n, v in values.items()}
+        scale = np.repeat(np.maximum(np.abs(x).max(axis=1, keepdims=True), floor), system.dim, axis=1)
+        return newton(system, x, period, runs, scale), scale
+
+    first, _ = solved(begin)
     # Beyond, a residual that rounding hides may belong to a solution at infinity.
-    listed = found.found & (np.abs(found.points).max(axis=1) <= _REACH * np.abs(begin).max())
-    return found.points[listed], found.noise[listed], len(begin)
+    listed = first.found & (np.abs(first.points).max(axis=1) <= _REACH * widest)
+    found, scale = solved(first.points[listed])  # again, against the magnitude of the solution
+    kept = found.found & (np.abs(found.points).max(axis=1) <= _REACH * widest)
+    return clusters(system, period, found.select(kept), scale[kept], values, _LISTED), len(begin)
 
 
-def _described(
-    system: System, period: int, points: np.ndarray, noise: np.ndarray, values: Mapping[str, float]
-) -> tuple[Cycle, ...]:
-    """Return distinct cycles of exactly this period through points of some uncertainty, ordered."""
-    listed: list[np.ndarray] = []
-    for number in np.lexsort(points.T[::-1]):
-        point = points[number]
-        size = max(1.0, float(np.abs(point).max()))
-        if any(np.abs(orbit - point).max(axis=1).min() <= _SAME * size for orbit in listed):
-            continue
-        orbit = [point]
-        with np.errstate(all="ignore"):
-            for _ in range(period - 1):
-                orbit.append(system.step(orbit[-1], **values))
-        if period == 2 and np.abs(orbit[1] - point).max() <= max(_FIXED * size, UNCERTAIN * noise[number]):
-            continue
-        listed.append(np.stack(orbit))
-        if len(listed) == _LISTED:
-            break
+def _described(system: System, orbits: list[Any], values: Mapping[str, float]) -> tuple[Cycle, ...]:
     cycles = []
-    for through_point in listed:
-        _, jacobian = through(system, through_point[:1], period, {n: np.full(1, v) for n, v in values.items()})
-        multipliers = np.linalg.eigvals(jacobian[0]).astype(complex)
-        cycles.append(Cycle(through_point, multipliers[np.argsort(-np.abs(multipliers), kind="stable")]))
+    for orbit in orbits:
+        points = np.array([[float(v) for v in point] for point in orbit])
+        jacobian = np.eye(system.dim)
+        for point in points:
+            jacobian = system.jacobian_at(point, **values) @ jacobian  # type: ignore[attr-defined]
+        multipliers = np.linalg.eigvals(jacobian).astype(complex)
+        cycles.append(Cycle(points, multipliers[np.argsort(-np.abs(multipliers), kind="stable")]))
     return tuple(cycles)
 
 

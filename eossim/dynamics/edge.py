@@ -30,6 +30,7 @@ def edge_bisection(
     starts: ArrayLike | None = None,
     behaviour: str = "diverges",
     steps: int = 2000,
+    rate: float | None = None,
     scan: int = 31,
     tolerance: float = 1e-9,
     bound: float = BOUND,
@@ -49,8 +50,13 @@ def edge_bisection(
         starts: Shape (dim,) or (starts, dim), of a system; each has its own edge.
         behaviour: Of a system. ``"diverges"``: beyond `bound` or not finite after `steps`; just above the edge of a
             linear loss of stability growth is slow, and the edge comes out high by about ln(bound)/steps in the growth
-            rate. ``"expands"``: largest Lyapunov exponent above zero, which a linear loss of stability has at once.
+            rate. ``"expands"``: largest Lyapunov exponent above `rate`, or a run that is lost.
         steps: Steps of each run; for the exponent after a tenth as many.
+        rate: Nats per step above which a run expands; by default ln(1/ε)/steps = 36/steps with ε of float64. An
+            exponent of zero, which lines of minima and other neutral directions, circles and period doublings have, is
+            computed as anything of order 1/steps, and as more where the run has not settled: a rate below the default
+            may find noise there. The edge comes out where the exponent passes the rate, so late by rate over its slope;
+            ``rate=0`` gives the edge itself of a linear loss of stability, where no other exponent is zero.
         scan: Points inside the bracket in the first round.
         tolerance: Width of the bracket at the end, relative to its larger end.
         bound: Beyond it a run has diverged.
@@ -58,18 +64,20 @@ def edge_bisection(
 
     Returns:
         Dataset over the array parameters and ``start`` with ``edge`` (middle of the last bracket) and the bracket
-        ``below``, ``above``; NaN where nothing changes.
+        ``below``, ``above``; NaN where nothing changes. Whether exponents within `rate` of zero are positive is not
+        told: they count as not expanding.
 
     Raises:
         TypeError: for a system without starts, or without derivative when the exponent is asked for.
-        ValueError: for unknown parameters, ``low >= high``, or a bracket in which no run changes its behaviour.
+        ValueError: for unknown parameters, ``low >= high``, a negative rate or one for divergence, or a bracket in
+            which no run changes its behaviour.
     """
     ends = [float(finite_array(n, v, ndim=0, dtype=np.float64)) for n, v in (("low", low), ("high", high))]
     if not ends[0] < ends[1]:
         raise ValueError(f"low < high required, got low = {low!r} and high = {high!r}")
     scan, steps = positive_int("scan", scan), positive_int("steps", steps)
     tolerance = float(in_interval("tolerance", tolerance, 1e-15, 1, open_high=True))
-    runs, behaves, label = _prepared(system, parameter, ends[0], starts, behaviour, steps, bound, fixed)
+    runs, behaves, label = _prepared(system, parameter, ends[0], starts, behaviour, steps, rate, bound, fixed)
 
     below, above = np.full(runs.runs, ends[0]), np.full(runs.runs, ends[1])
     everyone = np.arange(runs.runs)
@@ -119,10 +127,13 @@ def _prepared(
     starts: ArrayLike | None,
     behaviour: str,
     steps: int,
+    rate: float | None,
     bound: float,
     fixed: dict[str, ArrayLike],
 ) -> tuple[Batch, _Behaves, str]:
     """Return the runs, how they behave, and that in words."""
+    if rate is not None and (behaviour != "expands" or not hasattr(system, "step")):
+        raise ValueError(f'rate belongs to a system and behaviour="expands", got rate={rate!r}')
     if not hasattr(system, "step"):
         if not callable(system):
             raise TypeError(f"system must be a Map, a FunctionMap, a method_map or a predicate, got {system!r}")
@@ -134,6 +145,11 @@ def _prepared(
     choice("behaviour", behaviour, ("diverges", "expands"))
     if behaviour == "expands":
         require_jacobian(system)
+    least = (
+        -np.log(np.finfo(np.float64).eps) / steps
+        if rate is None
+        else float(in_interval("rate", rate, 0, np.inf, open_high=True))
+    )
     runs = batch(system, starts, {parameter: low, **fixed})
     whole = slice(0, runs.runs)
     every_start, every_value = runs.states(whole), runs.values(whole)
@@ -143,9 +159,9 @@ def _prepared(
         if behaviour == "diverges":
             return diverged(orbit(system, every_start[members], steps, **values)[0], bound)
         exponents = lyapunov_exponents(system, every_start[members], steps, burn_in=steps // 10, **values)[:, 0]
-        return ~(exponents <= 0)  # a lost run has no exponent, and certainly left
+        return ~(exponents <= least)  # a lost run has no exponent, and certainly left
 
-    return runs, behaves, "diverges" if behaviour == "diverges" else "largest Lyapunov exponent is positive"
+    return runs, behaves, "diverges" if behaviour == "diverges" else f"largest Lyapunov exponent is above {least:.3g}"
 
 
 class _Named:

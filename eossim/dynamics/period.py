@@ -28,18 +28,23 @@ def period(
 ) -> xr.Dataset:
     """Return the smallest period of the cycle that each run settles to.
 
-    After the transient, a window of ``2 max_period`` states has period p when no state moves by more than `tolerance`
-    in p steps. That alone mistakes slow convergence for a long period or for none: near a bifurcation a run still
-    swings about its fixed point after 10⁴ steps. A run whose window repeats nearly, but not to rounding, is therefore
-    followed to its limit: Newton's method on the p-step map gives the cycle, whose own smallest period counts if the
-    cycle attracts, the run follows the linear map about it, and its distance falls over the window.
+    After the transient, a window of ``2 max_period`` states has period p when no coordinate moves by more than
+    `tolerance` of its magnitude in p steps. That alone mistakes slow convergence for a long period or for none: near a
+    bifurcation a run still swings about its fixed point after 10⁴ steps. A run whose window repeats nearly, but not to
+    rounding, is therefore followed to its limit: Newton's method on the p-step map gives the cycle, whose own smallest
+    period counts if the cycle attracts, the run follows the linear map about it, and its distance falls over the
+    window. On a circle, and wherever a pair of complex multipliers has modulus 1, no period is given.
+
+    Cycles that rounding does not tell apart count as one: within about 1e-9 beyond a period doubling the period is
+    still that before it. A real multiplier above 1 by less than 1e-6 may pass for one that attracts.
 
     Args:
         system: A `Map`, `FunctionMap` or `method_map`; the limit needs its derivative.
         starts: Shape (dim,) or (starts, dim); for a method also iterates.
         transient: Steps before the window.
         max_period: Largest period that is told from aperiodic, at least 1.
-        tolerance: Largest displacement, relative to the largest magnitude of start and window.
+        tolerance: Largest displacement of a coordinate, relative to its largest magnitude in the window or that of the
+            terms that make it up. One that fades towards zero is measured against its start.
         bound: A run with a state beyond it after the transient counts as diverged.
         **parameters: Every parameter, a number or a 1-D array; an array becomes an axis of the result.
 

@@ -10,6 +10,8 @@ from ..networks import MLP
 
 #: Relative error of the sharpness at the start, and the part of that below which errors of later ones are absolute.
 _TOLERANCE, _FLOOR = 1e-6, 1e-3
+#: Part of the sharpness at the start below which eigenvalues other than those followed may have become the largest.
+_LOW = 0.5
 #: Random directions that the search at the start begins with.
 _RANDOM = 4
 #: Steps after which eigenvectors turn slowly enough to follow them from step to step.
@@ -67,6 +69,7 @@ class Start:
         gradient: Its gradient.
         sharpness: Largest eigenvalue of its Hessian.
         pair: Vectors close to the eigenvectors of the two largest, shape (2, dim).
+        probe: A random direction, shape (dim,).
 
     Raises:
         ValueError: If the Hessian has no positive eigenvalue there, so that step sizes have no unit.
@@ -78,6 +81,7 @@ class Start:
         found = linear.sharpness(rows.astype(problem.dtype), tolerance=_TOLERANCE)
         self.w, self.loss, self.gradient = w, float(linear.loss), linear.grad
         self.sharpness, self.pair = found.value, found.vectors
+        self.probe = np.random.default_rng(1).standard_normal(problem.dim).astype(problem.dtype)
         if not 0 < self.sharpness < np.inf:
             raise ValueError(f"the sharpness at the start must be positive, got {self.sharpness:g}; is it dead?")
 
@@ -128,7 +132,8 @@ class Descent:
             run.end(t)
         elif sharpness:
             floor = _FLOOR * self.start.sharpness
-            found = linear.sharpness(_guess(run.pairs[-1], near, t), floor=floor)
+            low, probe = _LOW * self.start.sharpness, self.start.probe
+            found = linear.sharpness(_guess(run.pairs[-1], near, t), floor=floor, probe=probe, below=low)
             run.sharpness[t] = found.value
             run.pairs.append(found.vectors)
             run.residual = max(run.residual, found.residual / max(abs(found.value), floor))

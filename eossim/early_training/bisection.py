@@ -32,8 +32,8 @@ def refine(
     c_loss and c_sharp become the smallest c that is known to rise (or to diverge), c_max the largest that is known not
     to diverge, each within `tolerance` of one that does not, or does. A constant that the grid did not reach may lie
     between its last c that does not diverge and the next: it is looked for there, and stays NaN if it cannot be told
-    from c_max. The barrier is not bisected, the set of c with a barrier having gaps; it follows c_max where it is that.
-    A constant at the first c of the grid is left as it is.
+    from c_max. The barrier is not bisected, the set of c with a barrier having gaps; where there is none, c_barrier
+    follows c_max. A constant at the first c of the grid is left as it is.
 
     Args:
         run: Called as ``run(c)`` with c of shape (k,), k <= 3, one for each constant that is not settled yet; returns
@@ -107,5 +107,5 @@ def refined(constants: CriticalConstants, low: np.ndarray, high: np.ndarray) -> 
     grid = np.stack([constants.c_loss, constants.c_sharp])
     # Bisected along with c_max from the same bracket to the same end: nothing rose that did not diverge.
     c_loss, c_sharp = np.where(np.isnan(grid) & (high[:2] == high[2]), np.nan, high[:2])
-    c_barrier = np.where(constants.c_barrier == constants.c_max, low[2], constants.c_barrier)  # there is none before it
+    c_barrier = np.where(constants.no_barrier, low[2], constants.c_barrier)
     return replace(constants, c_loss=c_loss, c_sharp=c_sharp, c_barrier=c_barrier, c_max=low[2])

@@ -24,6 +24,7 @@ class CriticalConstants:
         c_barrier: Smallest c with a loss above that at the start on the segment between start and end; `c_max` if
             there is none, NaN if the segment was not looked at.
         c_max: Largest c before the first that diverges.
+        no_barrier: Whether the segment was looked at and no c up to `c_max` has a barrier.
         reached_end: Whether the grid ended before any c diverged, so that `c_max` is unknown.
     """
 
@@ -31,6 +32,7 @@ class CriticalConstants:
     c_sharp: np.ndarray
     c_barrier: np.ndarray
     c_max: np.ndarray
+    no_barrier: np.ndarray
     reached_end: np.ndarray
 
 
@@ -98,12 +100,18 @@ def first_crossings(
     last = before.sum(axis=-1) - 1
     reached_end = before[..., -1]
     c_max = np.where(reached_end | (last < 0), np.nan, c[last])
-    no_barrier = np.full(c_max.shape, np.nan)
+    c_barrier, no_barrier = np.full(c_max.shape, np.nan), np.zeros(c_max.shape, bool)
     if barrier is not None:
-        found = _first(c, barrier & before)
-        no_barrier = np.where(np.isnan(found), c_max, found)
+        c_barrier = _first(c, barrier & before)
+        no_barrier = np.isnan(c_barrier)
+        c_barrier = np.where(no_barrier, c_max, c_barrier)
     return CriticalConstants(
-        _first(c, loss_rises & before), _first(c, sharpness_rises & before), no_barrier, c_max, reached_end
+        c_loss=_first(c, loss_rises & before),
+        c_sharp=_first(c, sharpness_rises & before),
+        c_barrier=c_barrier,
+        c_max=c_max,
+        no_barrier=no_barrier,
+        reached_end=reached_end,
     )
 
 

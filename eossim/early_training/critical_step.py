@@ -39,11 +39,15 @@ class CriticalStep:
 def estimate_critical_step(
     problem: _Descended, w: ArrayLike, *, delta: float = 0.1, eta_target: float | None = None, start: float = 1e-4
 ) -> CriticalStep:
-    """Return a step size that raises the loss a little, from above the first that raises it.
+    """Return a step size that raises the loss a little.
 
-    The step is doubled until one step no longer lowers the loss L, then bisected until L(θ - η ∇L) <= (1 + delta) L(θ).
-    So 1 <= L(θ - η ∇L)/L(θ) <= 1 + delta: an upper estimate of the η of the one-step c_loss, which tends to it with
-    delta. A loss that is not finite counts as risen. Source: arXiv:2406.09405.
+    The step is doubled until one step no longer lowers the loss L, then bisected until L(θ - η ∇L) <= (1 + delta) L(θ),
+    so that 1 <= L(θ - η ∇L)/L(θ) <= 1 + delta where L is continuous. A loss that is not finite counts as risen. Source:
+    arXiv:2406.09405.
+
+    Let η* be the smallest step that raises the loss, that of the one-step c_loss. If `start` is below η*, and all steps
+    from η* to 2η* raise the loss, the estimate is at least η* and tends to it with delta: for the uv model with y = 0
+    if s <= 1/9 (derived). Otherwise doubling may pass η* unseen and find where the loss rises again.
 
     Args:
         problem: With dim, loss and grad.
@@ -57,6 +61,9 @@ def estimate_critical_step(
         ValueError: If a number is out of range, the loss at w is not positive and finite, the gradient there is 0 or
             not finite, or the loss falls along it without end and there is no `eta_target`.
     """
+    missing = [name for name in ("dim", "loss", "grad") if not hasattr(problem, name)]
+    if missing:
+        raise TypeError(f"problem must have dim, loss(w) and grad(w), got {problem!r} without {missing[0]}")
     x = finite_array("w", w, shape=(problem.dim,))
     in_interval("delta", delta, 0.0, open_low=True)
     in_interval("start", start, 0.0, np.inf, open_low=True, open_high=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,8 @@ from .._check import in_interval, positive_int
 from .._cores import available_cores
 from ..data import Data
 from ._network_runs import Descent, Run, Start
-from ._network_sweep import Sweep
-from .bisection import TOLERANCE, bisect, brackets, refined
+from ._network_sweep import Sweep, scan
+from .bisection import TOLERANCE, bisect
 from .classify import classify_early
 from .constants import CriticalConstants, first_crossings, growing
 from .digits import relu_network, standardized_samples, torch_start
@@ -49,9 +51,18 @@ def network_cell(
     the step size c over the sharpness at the start, and the sweep ends at the first c that diverges. Source:
     arXiv:2302.12250.
 
+    Constants on the grid are the first c of it that rises, has a barrier or diverges. The sets of such c are ragged, so
+    with `refine` the loss alone is looked at 2⁻⁷ apart in log2 c as well: c_loss and c_max are the first rise and the
+    first divergence of all these points, bisected; a narrower interval may be missed below. c_sharp is the first rise
+    on the grid, bisected, and c_barrier the first on the grid, both up to c_max: where runs diverge between points of
+    the grid that do not, c_max lies below that of the grid, and larger c look finite again.
+
     Sharpness is the largest eigenvalue of the Hessian, to about 1e-4, or 1e-7 of that at the start where that is more.
-    In a network that has collapsed, below a tenth of the sharpness at the start, an eigenvalue that overtakes those
-    followed may be found some steps late.
+    Eigenvectors are followed; below half of the sharpness at the start, where others may overtake them, a Krylov space
+    of a random vector is searched as well. At 43 000 points of networks of 2 to 8 layers, width 2 to 32 and 16 to 128
+    samples, c from 1 to 215, 4 were off by more than 3e-4 of the eigenvalue, by 13 % at worst, all of them below 4 % of
+    the sharpness at the start. Rounding to single precision may turn a ReLU on or off besides, with eigenvalues up to
+    1 % from those of the same weights in double precision.
 
     Args:
         depth: Layers of weights.
@@ -66,12 +77,12 @@ def network_cell(
         sharpness: Whether the sharpness is followed, which is nearly all of the cost; without it c_sharp and labels are
             left out.
         barrier: Whether to look for the barrier, at 101 points of the segment between start and end.
-        refine: Bisect c_loss, c_sharp and c_max between neighbours of the grid, to 2⁻¹⁰ in log2 c.
+        refine: Look between neighbours of the grid and bisect c_loss, c_sharp and c_max there, to 2⁻¹⁰ in log2 c.
         threads: Runs at the same time, by default one for each core. Results do not depend on it.
 
     Returns:
         A dataset with ``c_loss``, ``c_sharp``, ``c_barrier``, ``c_max`` (NaN where not reached), their values on the
-        grid ``c_loss_grid`` ..., ``reached_end`` (whether no c of the grid diverged), ``sharpness0``, ``loss0``; with
+        grid ``c_loss_grid`` ..., ``reached_end`` (whether no c diverged), ``sharpness0``, ``loss0``; with
         the dimension c: ``label``, ``loss_peak`` (largest after the start over the start), ``sharpness_peak`` and
         ``sharpness_ratio`` (last over first), ``residual`` (largest ‖H u - λ u‖ over λ at any step) and ``products``
         (Hessian-vector products), empty and NaN beyond the first c that diverges; and ``loss`` and ``sharpness`` with
@@ -95,8 +106,9 @@ def network_cell(
     with threadpool_limits(limits=1, user_api="blas"):
         sweep = Sweep(descent, grid, sharpness=sharpness, barrier=barrier, rise=rise, threads=workers)
         coarse = _constants(grid, sweep, barrier)
-        fine = _refined(grid, coarse, descent, sweep.risen, rise, workers) if refine else coarse
-    values: dict[str, Any] = {"sharpness0": start.sharpness, "loss0": start.loss, "reached_end": coarse.reached_end}
+        asked = {"sharpness": sharpness, "barrier": barrier}
+        fine = _refined(grid, coarse, descent, sweep, **asked, threads=workers) if refine else coarse
+    values: dict[str, Any] = {"sharpness0": start.sharpness, "loss0": start.loss, "reached_end": fine.reached_end}
     for name in ("c_loss", "c_sharp", "c_barrier", "c_max"):
         values[name] = getattr(fine, name)
         values[f"{name}_grid"] = getattr(coarse, name)
@@ -139,25 +151,69 @@ def _constants(c: np.ndarray, sweep: Sweep, barrier: bool) -> CriticalConstants:
 
 
 def _refined(
-    c: np.ndarray, coarse: CriticalConstants, descent: Descent, risen: Run | None, rise: float, threads: int
+    c: np.ndarray,
+    coarse: CriticalConstants,
+    descent: Descent,
+    sweep: Sweep,
+    *,
+    sharpness: bool,
+    barrier: bool,
+    threads: int,
 ) -> CriticalConstants:
-    """Return the constants bisected; each run goes no further, and has no more products, than its question needs."""
-    near = risen.pairs if risen else None
+    """Return the constants between points of the grid; a run goes no further, and has no more products, than it needs.
 
-    def beyond(which: int, trial: float) -> bool:
-        """Return whether c_loss, c_sharp or c_max lies below."""
+    c_max comes first, from losses close together: it bounds the others.
+    """
 
-        def seen(run: Run) -> bool:
-            return run.loss_rises if which == 0 else which == 1 and run.sharpness_rises(rise)
+    def lost(run: Run) -> bool:
+        return run.diverged
 
-        run = descent.follow(trial, seen, near=near if which == 1 else None)
-        return run.diverged or seen(run)
+    def louder(run: Run) -> bool:
+        return run.diverged or run.loss_rises
+
+    def sharper(run: Run) -> bool:
+        return run.diverged or run.sharpness_rises(sweep.rise)
+
+    def between(low: float, high: float, seen: Callable[[Run], bool]) -> tuple[float, float]:
+        """Return the neighbourhood of the least c that is `seen`, which high is and low is not."""
+        near = sweep.nearest if seen is sharper else None
+        ends = bisect(
+            lambda _, trial: np.array([seen(descent.follow(float(trial[0]), seen, near))]),
+            np.array(low),
+            np.array(high),
+            TOLERANCE,
+        )
+        return float(ends[0]), float(ends[1])
+
+    def first(points: np.ndarray, rises: np.ndarray, seen: Callable[[Run], bool]) -> float:
+        """Return the least c up to c_max that rises, known of points that do not diverge; NaN if none does."""
+        if rises.any():
+            k = int(rises.argmax())
+            return between(points[k - 1], points[k], seen)[1] if k else float(points[0])
+        if np.isnan(c_max) or not seen(descent.follow(c_max, seen, sweep.nearest if seen is sharper else None)):
+            return np.nan
+        return between(points[-1], c_max, seen)[1]
 
     with ThreadPoolExecutor(threads) as pool:
-        low, high = bisect(
-            lambda which, trial: np.array([*pool.map(beyond, which, trial)], bool), *brackets(c, coarse), TOLERANCE
-        )
-    return refined(coarse, low, high)
+        scanned, up_loss, diverged = scan(descent, sweep.runs, pool)
+        if diverged[0]:
+            return coarse
+        end = int(diverged.argmax()) if diverged.any() else len(scanned)
+        c_max = between(scanned[end - 1], scanned[end], lost)[0] if diverged.any() else np.nan
+        below = [run for run in sweep.runs if not run.c > c_max and not run.diverged]
+        c_loss = pool.submit(first, scanned[:end], up_loss[:end], louder)
+        up_sharpness = np.array([run.sharpness_rises(sweep.rise) for run in below])
+        c_sharp = first(c[: len(below)], up_sharpness, sharper) if sharpness else np.nan
+    seen_barrier = sweep.barrier is not None and sweep.barrier < len(below)
+    return replace(
+        coarse,
+        c_loss=np.array(c_loss.result()),
+        c_sharp=np.array(c_sharp),
+        c_barrier=coarse.c_barrier if seen_barrier or not barrier else np.array(c_max),
+        c_max=np.array(c_max),
+        no_barrier=np.array(barrier and not seen_barrier),
+        reached_end=np.array(not diverged.any()),
+    )
 
 
 def _by_c(size: int, sweep: Sweep) -> dict[str, np.ndarray]:

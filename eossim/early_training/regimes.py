@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._check import positive_int, real_array
+from .._check import in_interval, positive_int, real_array
 
 #: Median of sharpness / threshold over the last quarter of a run at the edge of stability.
 _AT_THE_EDGE = (0.97, 1.06)
@@ -22,7 +22,7 @@ class Regimes:
     """Where the regimes of a run of `length` measured steps lie: T1 to `early`, then to `rise`, `edge` and the end.
 
     Attributes:
-        early: Last step of T1.
+        early: Last step of T1, unless the run diverges before.
         rise: First step of T3, or None if the sharpness does not rise before the edge.
         edge: First step of T4, or None.
         diverged_at: First step whose loss exceeds the bound or is not finite, or None.
@@ -42,13 +42,12 @@ class Regimes:
         """First step of each regime that there is, and the first step after it."""
         edge = self.length if self.edge is None else self.edge
         rise = edge if self.rise is None else self.rise
-        ends = (0, self.early + 1, rise, edge, self.length)
+        ends = (0, min(self.early + 1, self.length), rise, edge, self.length)
         spans = zip(("T1", "T2", "T3", "T4"), ends, ends[1:], strict=False)
         return {name: (first, end) for name, first, end in spans if first < end}
 
     def __str__(self) -> str:
-        text = ", ".join(self.spans)
-        return text if self.diverged_at is None else f"{text}, diverged"
+        return ", ".join([*self.spans, *(() if self.diverged_at is None else ("diverged",))])
 
 
 def detect_regimes(
@@ -67,16 +66,21 @@ def detect_regimes(
     `early`.
 
     Args:
-        loss: Losses, shape (k,); those beyond `bound` and those not finite count as diverged.
+        loss: Losses, shape (k,); those beyond `bound` and those not finite count as diverged. Labelled with steps, as
+            results of `eossim.train` are, these are checked: ``Record(every=1)`` keeps all of them.
         sharpness: Largest eigenvalue of the Hessian, shape (k,), finite as long as the loss is.
-        threshold: The edge, 2/eta of gradient descent.
+        threshold: The edge, 2/eta of gradient descent; positive.
         early: Last step of T1.
         rise: Relative rise that ends T2.
         bound: The largest loss of a run that has not diverged.
 
     Raises:
-        ValueError: If series differ in length, have no step beyond `early`, or a sharpness is not finite.
+        ValueError: If series differ in length, have no step beyond `early` or leave out steps, if a sharpness is not
+            finite, or the threshold not positive.
     """
+    in_interval("threshold", threshold, 0.0, np.inf, open_low=True, open_high=True)
+    for name, series in (("loss", loss), ("sharpness", sharpness)):
+        _require_every_step(name, series)
     L, S = real_array("loss", loss), real_array("sharpness", sharpness)
     if L.ndim != 1 or L.shape != S.shape:
         raise ValueError(f"loss and sharpness must have one value per step, got shapes {L.shape} and {S.shape}")
@@ -102,3 +106,13 @@ def detect_regimes(
         not over.size and bool(low <= np.median(S[-(length // 4 or 1) :]) / threshold <= high),
         length,
     )
+
+
+def _require_every_step(name: str, series: ArrayLike) -> None:
+    """Raise ValueError if a labelled series leaves out steps."""
+    if "step" not in getattr(series, "coords", ()):
+        return
+    steps = np.atleast_1d(series.coords["step"].values)  # type: ignore[union-attr]
+    if not np.array_equal(steps, np.arange(len(steps))):
+        shown = ", ".join(map(str, steps[:4]))
+        raise ValueError(f"{name} must have every step 0, 1, 2, ..., got {shown}, ...: keep all with Record(every=1)")

@@ -73,7 +73,7 @@ def network_saturation(
             loss, gradient = problem.loss_and_grad(w)
             if not loss <= K:
                 return np.nan
-        return problem.linearize(w, threads=False).sharpness(start.pair).value / start.sharpness
+        return problem.linearize(w, threads=False).sharpness(start.pair, probe=start.probe).value / start.sharpness
 
     with ThreadPoolExecutor(workers) as pool:
         ratios = [*pool.map(ratio, grid, tau)]

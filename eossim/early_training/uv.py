@@ -19,6 +19,8 @@ from ..maps import uv_amplitudes
 from ..theory.uv import raises_barrier
 
 STARTS = ("gaussian", "zero-output")
+#: What rounding may take from p or q, in units of λ.
+_ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +52,13 @@ class UVStarts:
 
     @classmethod
     def of_output(cls, f: ArrayLike, ntk: ArrayLike, kappa: float, y: float = 0.0) -> UVStarts:
-        """Return the starts with output f and neural tangent kernel λ, both of shape (seeds,), |f| <= λ/(2√κ)."""
-        f, ntk = np.broadcast_arrays(finite_array("f", f), finite_array("ntk", ntk))
-        part = 2 * np.sqrt(kappa) * f
-        return cls(np.atleast_1d(ntk + part), np.atleast_1d(ntk - part), kappa, y)
+        """Return the starts with output f and neural tangent kernel λ, both of shape (seeds,), |f| <= λ/(2√κ).
+
+        Balanced weights have |f| = λ/(2√κ): f beyond that by a few units in the last place of λ counts as rounding.
+        """
+        part, lam = np.broadcast_arrays(2 * np.sqrt(kappa) * finite_array("f", f), finite_array("ntk", ntk))
+        p, q = (np.where((side < 0) & (side >= -_ROUNDING * lam), 0.0, side) for side in (lam + part, lam - part))
+        return cls(np.atleast_1d(p), np.atleast_1d(q), kappa, y)
 
     @classmethod
     def drawn(cls, width: int, seeds: Sequence[int], *, y: float = 0.0, start: str = "gaussian") -> UVStarts:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from .._check import in_interval, positive_int
 from ..engine.iterate import extremes
 from ..maps import uv_amplitudes
-from .bisection import TOLERANCE, bisect, brackets, refined
+from .bisection import bisect, brackets, refined
 from .classify import labels
 from .constants import first_crossings, growing
 from .saturation import TIME, ends_at
@@ -18,6 +18,9 @@ from .uv import UVStarts, run_uv
 
 if TYPE_CHECKING:
     import xarray as xr
+
+#: Width in log2 c at which bisection ends: means over many starts resolve more than a network does.
+UV_TOLERANCE = 2.0**-20
 
 
 def uv_cell(
@@ -37,8 +40,9 @@ def uv_cell(
         starts: One for each seed.
         c: Grid, shape (c,), positive and strictly increasing.
         steps: Steps of the early transient.
-        bound: Largest loss of a run that has not diverged; peaks grow like the width.
-        refine: Bisect c_loss, c_sharp and c_max between neighbours of the grid, to 2⁻¹⁰ in log2 c.
+        bound: Largest loss of a run that has not diverged; peaks grow like the width (`theory.uv.peak_bound`), so that
+            widths above 5e4 need more than 1e5.
+        refine: Bisect c_loss, c_sharp and c_max between neighbours of the grid, to 2⁻²⁰ in log2 c.
         barrier: Whether c_barrier is asked for.
 
     Returns:
@@ -69,7 +73,7 @@ def uv_cell(
             flags = np.stack([found.loss_rises, found.sharpness_rises, found.diverged]) | found.diverged
             return flags[constant, np.arange(which.size)]
 
-        fine = refined(coarse, *bisect(crosses, *brackets(grid, coarse), TOLERANCE))
+        fine = refined(coarse, *bisect(crosses, *brackets(grid, coarse), UV_TOLERANCE))
     beyond = np.logical_or.accumulate(seen.diverged, axis=-1)
     beyond[:, 1:] = beyond[:, :-1].copy()  # the first c that diverges is still shown
     beyond[:, 0] = False

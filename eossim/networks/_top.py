@@ -21,7 +21,7 @@ _KEPT = 4
 
 
 @kernel
-def top_pairs(network, gradient, starts, tolerance, floor, most, room, out):  # type: ignore[no-untyped-def]
+def top_pairs(network, gradient, starts, tolerance, floor, probe, below, steps, most, room, out):  # type: ignore[no-untyped-def]
     """Return the largest eigenvalue, its residual and the number of products; NaN if a product was not finite.
 
     Args:
@@ -30,6 +30,9 @@ def top_pairs(network, gradient, starts, tolerance, floor, most, room, out):  # 
         starts: Directions to start from, shape (any, dim).
         tolerance: Relative error to stop at.
         floor: Eigenvalue below which errors are relative to this.
+        probe: Direction to start from anew where the eigenvalue found is less than `below`, shape (dim,).
+        below: Eigenvalue.
+        steps: Directions of the Krylov space of the probe.
         most: Products at most.
         room: For the subspace, more vectors than starts, for the products with it and for two vectors, all rows of
             one array, shape (2 vectors + 2, dim).
@@ -62,18 +65,32 @@ def top_pairs(network, gradient, starts, tolerance, floor, most, room, out):  # 
         length = np.sqrt(_dot(v, v))
         outside = values[wanted] if size > wanted else 0.5 * value
         unit = max(abs(value), floor)
-        if products >= most or (looks and length * length <= tolerance * unit * max(value - outside, _GAP * unit)):
+        if products >= most:
             break
-        if not looks:
-            steepness = np.sqrt(_dot(gradient, gradient))
-            if steepness > 0:
-                _add(v, (_FRESH * length if length > 0 else 1.0) / steepness, gradient)
-        if size == widest:
+        if not looks or length * length > tolerance * unit * max(value - outside, _GAP * unit):
+            if not looks:
+                steepness = np.sqrt(_dot(gradient, gradient))
+                if steepness > 0:
+                    _add(v, (_FRESH * length if length > 0 else 1.0) / steepness, gradient)
+            if size == widest:
+                size = _cut_back(basis, images, inner, values, ritz, max(wanted, _KEPT))
+                ritz = np.eye(size)
+            if _orthonormalise(basis, size, v):
+                _enter(network, v, basis, images, inner, size, part)
+                size, products, looks = size + 1, products + 1, looks + 1
+                continue
+        if value >= below:
+            break
+        below = -np.inf  # once
+        if size + steps > widest:
             size = _cut_back(basis, images, inner, values, ritz, max(wanted, _KEPT))
-        if not _orthonormalise(basis, size, v):
-            break
-        _enter(network, v, basis, images, inner, size, part)
-        size, products, looks = size + 1, products + 1, looks + 1
+        v[:] = probe
+        for _ in range(steps):
+            if not _orthonormalise(basis, size, v):
+                break
+            _enter(network, v, basis, images, inner, size, part)
+            size, products = size + 1, products + 1
+            v[:] = images[size - 1]
     out[:] = 0
     for k in range(min(wanted, len(values))):
         _combine(basis, ritz[k], out[k])

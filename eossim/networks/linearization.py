@@ -16,6 +16,8 @@ from ._top import top_pairs
 
 #: Vectors in the subspace of a search for eigenvalues before it is cut back, and products at most.
 _WIDEST, _MOST = 24, 200
+#: Products with a probe and with what became of it.
+_PROBED = 4
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,14 @@ class Pass:
         return net.total(parts)
 
     def top(
-        self, starts: np.ndarray, scale: np.ndarray | None, gradient: np.ndarray, tolerance: float, floor: float
+        self,
+        starts: np.ndarray,
+        scale: np.ndarray | None,
+        gradient: np.ndarray,
+        tolerance: float,
+        floor: float,
+        probe: np.ndarray,
+        below: float,
     ) -> Sharpness:
         """Return the largest eigenvalue of the Hessian in parameters that `scale` makes weights of, on one thread."""
         net, batch = self.net, self.batch
@@ -109,7 +118,7 @@ class Pass:
         room = net.take(2 * max(_WIDEST, len(starts) + 1) + 2, net.dim)
         vectors = np.empty((min(2, net.dim), net.dim), net.dtype)
         value, residual, products = top_pairs(
-            (self.w, factors, *parts), gradient, starts, tolerance, floor, _MOST, room, vectors
+            (self.w, factors, *parts), gradient, starts, tolerance, floor, probe, below, _PROBED, _MOST, room, vectors
         )
         net.give_back(tangents)
         net.give_back(room)
@@ -184,7 +193,15 @@ class Linearization:
         """
         return self._products(v, exact=False)
 
-    def sharpness(self, starts: ArrayLike, *, tolerance: float = 3e-5, floor: float = 0.0) -> Sharpness:
+    def sharpness(
+        self,
+        starts: ArrayLike,
+        *,
+        tolerance: float = 3e-5,
+        floor: float = 0.0,
+        probe: ArrayLike | None = None,
+        below: float = np.inf,
+    ) -> Sharpness:
         """The largest eigenvalue of the Hessian, on one thread, for runs that follow it from step to step.
 
         Rayleigh-Ritz in the span of `starts`, then of the residual with a part of the gradient, then of residuals. It
@@ -198,9 +215,14 @@ class Linearization:
                 random ones.
             tolerance: Relative error to stop at.
             floor: Eigenvalue below which errors are relative to this.
+            probe: Direction of a Krylov space, shape (dim,), that is looked at as well where the eigenvalue found so
+                is less than `below`: a random one has a part in every eigenvector.
+            below: Eigenvalue.
         """
         rows = plain("starts", np.atleast_2d(starts), self._pass.net.dim, self._pass.net.dtype)
-        found = self._pass.top(rows, self._scale, self.grad, tolerance, floor)
+        direction = rows[0] if probe is None else plain("probe", probe, rows.shape[1], rows.dtype)
+        below = -np.inf if probe is None else float(below)
+        found = self._pass.top(rows, self._scale, self.grad, tolerance, floor, direction, below)
         self.products += found.products
         return found
 

@@ -50,6 +50,15 @@ def width_axis(axis: Any, widths: Sequence[int], *, most: int = 7) -> None:
     axis.set_xlabel("1/width")
 
 
+def cell_edges(centres: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return the edges of cells on a logarithmic axis, halfway between centres; a single cell spans a factor of 2."""
+    logs = np.log2(np.asarray(centres, float))
+    if logs.size == 1:
+        return 2.0 ** (logs[0] + np.array([-0.5, 0.5]))
+    middles = (logs[:-1] + logs[1:]) / 2
+    return 2.0 ** np.concatenate([[2 * logs[0] - middles[0]], middles, [2 * logs[-1] - middles[-1]]])
+
+
 def spread(constant: xr.DataArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return geometric mean, least and largest over the seeds that reached a constant, NaN where none did."""
     logs = np.log(constant.transpose(..., "seed").values)

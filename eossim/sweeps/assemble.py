@@ -116,14 +116,20 @@ class Assembly:
 
     def _union(self, name: str) -> np.ndarray:
         """Return all labels of a dimension: sorted if every cell has them sorted, else as they come."""
-        distinct = {field.read(body).tobytes(): field.read(body) for _, _, field, body in self._with(name)}
-        parts = list(distinct.values())
+        parts = list(
+            {_contents(found): found for found in (f.read(body) for _, _, f, body in self._with(name))}.values()
+        )
         if len(parts) == 1:
             return parts[0].copy()
         for labels in parts:
             if np.unique(labels).size != labels.size:
                 raise ValueError(f"cells cannot be aligned on {name!r}: it has a label twice in one cell and differs")
         union = np.concatenate(parts)
+        for labels in parts:
+            with np.errstate(invalid="ignore"):
+                back = labels.astype(union.dtype).astype(labels.dtype)
+            if not np.array_equal(back, labels, equal_nan=labels.dtype.kind in "fc"):
+                raise ValueError(f"cells cannot be aligned on {name!r}: {union.dtype} does not hold all labels exactly")
         if all(np.all(labels[1:] > labels[:-1]) for labels in parts):
             return np.unique(union)
         _, first = np.unique(union, return_index=True)
@@ -131,7 +137,7 @@ class Assembly:
 
     def _shared(self, name: str, unions: dict[str, np.ndarray]) -> np.ndarray | None:
         """Return a coordinate if it is the same in all cells that have one."""
-        distinct = {(f.dtype.str, f.shape, f.read(body).tobytes()): f.read(body) for _, _, f, body in self._with(name)}
+        distinct = {_contents(found): found for found in (f.read(body) for _, _, f, body in self._with(name))}
         (values,) = distinct.values() if len(distinct) == 1 else (None,)
         if values is None or any(
             len(unions.get(d, values)) != s for d, s in zip(self._first[name][0].dims, values.shape, strict=True)
@@ -150,7 +156,7 @@ class Assembly:
         if holes and dtype.kind in "iu":
             dtype = np.dtype(np.float64)
         out = np.full((len(self.grid), *sizes), _MISSING.get(dtype.kind, 0), dtype)
-        places: dict[tuple[str, bytes], np.ndarray] = {}
+        places: dict[tuple[Any, ...], np.ndarray] = {}
         for index, fields, field, body in self._with(name):
             values = field.read(body)
             if not unions.keys() & set(field.dims):
@@ -163,7 +169,7 @@ class Assembly:
                     positions.append(np.arange(size))
                     continue
                 labels = by_name[dim].read(body)
-                key = dim, labels.tobytes()
+                key = dim, *_contents(labels)
                 if key not in places:
                     places[key] = _positions(labels, unions[dim])
                 positions.append(places[key])
@@ -176,7 +182,13 @@ class Assembly:
         return {key: value for key, value in notes[0].items() if all(note.get(key) == value for note in notes)}
 
 
+def _contents(values: np.ndarray) -> tuple[str, tuple[int, ...], bytes]:
+    """Return what tells an array from others."""
+    return values.dtype.str, values.shape, values.tobytes()
+
+
 def _positions(labels: np.ndarray, union: np.ndarray) -> np.ndarray:
+    labels = labels.astype(union.dtype)
     if labels.shape == union.shape and np.array_equal(labels, union):
         return np.arange(union.size)
     order = np.argsort(union, kind="stable")

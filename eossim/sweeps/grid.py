@@ -142,7 +142,16 @@ def _axis(key: Any, values: Any) -> Axis:
             shown = row if zipped else row[0]
             raise ValueError(f"{label} has the value {_short(shown)} twice, at {seen[row]} and {k}")
         seen[row] = k
-    return Axis(names, tuple(rows))
+    axis = Axis(names, tuple(rows))
+    alike: dict[tuple[Any, ...], int] = {}
+    for k, shown in enumerate(zip(*(labels.tolist() for labels in axis.coordinates().values()), strict=True)):
+        if shown in alike:
+            first, second = (_short(rows[j] if zipped else rows[j][0]) for j in (alike[shown], k))
+            raise ValueError(
+                f"{label} has two values that are one as text, {first} and {second}: write them in two ways"
+            )
+        alike[shown] = k
+    return axis
 
 
 def _plain(where: str, value: Any) -> Any:

@@ -20,6 +20,7 @@ from .batches import Batches
 from .fingerprint import name_of, project_modules
 from .grid import Grid
 from .origin import versions
+from .project import file_digest, project_files
 from .worker import Outcome, Shipped, few_threads, run_batch, run_cell
 
 #: Backends that share this process: nothing is pickled.
@@ -112,7 +113,9 @@ def ship(function: Callable[..., Any]) -> Shipped:
             "process alone, such as a lock, an open file or a generator. Make it inside the function, or run with "
             "executor='serial' or 'threading'"
         ) from reason
-    return Shipped(np.frombuffer(data, dtype=np.uint8), hashlib.sha256(data).hexdigest(), versions(function))
+    files = {module: file_digest(path) for module, path in project_files(project_modules(function)).items()}
+    digest = hashlib.sha256(data + repr(sorted(files.items())).encode()).hexdigest()
+    return Shipped(np.frombuffer(data, dtype=np.uint8), digest, versions(function), files)
 
 
 def _modules(function: Callable[..., Any]) -> list[Any]:

@@ -62,11 +62,3 @@ def _libraries() -> tuple[Path, ...]:
 def is_installed(path: Path) -> bool:
     """Whether a file belongs to Python or an installed package."""
     return any(path.resolve().is_relative_to(folder) for folder in _libraries())
-
-
-def in_project(module: str) -> bool:
-    """Whether a module is the user's own: not eossim, not installed."""
-    if module.partition(".")[0] in {"eossim", "builtins", *sys.stdlib_module_names} - {"__main__"}:
-        return False
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return file is None or not is_installed(Path(file))

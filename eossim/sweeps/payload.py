@@ -124,6 +124,9 @@ def _arrays(value: Any) -> dict[str, Array]:
         return _labelled(value)
     if xarray is not None and isinstance(value, xarray.DataArray):
         return _labelled(value.to_dataset(name=VALUE if value.name is None else value.name))
+    pandas: Any = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
+        return _arrays(value.to_xarray())
     if isinstance(value, Mapping):
         return _mapping(value, xarray)
     if value is None or np.isscalar(value) or isinstance(value, np.ndarray | list | tuple):
@@ -133,7 +136,7 @@ def _arrays(value: Any) -> dict[str, Array]:
     if isinstance(value, Result):
         return _table(value.rows)
     if hasattr(value, "__array__"):
-        return _mapping({VALUE: np.asarray(value)}, None)
+        return _mapping({VALUE: value}, None)
     raise TypeError(
         "a cell must return a number, text, an array, a mapping of names to these, a Dataset or a Result; "
         f"got {_short(value)} of type {type(value).__name__}"
@@ -147,17 +150,39 @@ def _mapping(value: Mapping[Any, Any], xarray: Any) -> dict[str, Array]:
             raise TypeError(f"names of results must be strings, got {_short(name)}")
         if item is None:
             continue
+        if hasattr(item, "to_xarray"):  # of pandas: its labels
+            item = item.to_xarray()
+            xarray = sys.modules["xarray"]
+        if xarray is not None and isinstance(item, xarray.Dataset):
+            raise TypeError(f"{name!r} is a table: return it by itself, or its columns")
         if xarray is not None and isinstance(item, xarray.DataArray):
             for key, array in _labelled(item.to_dataset(name=name)).items():
                 known = arrays.setdefault(key, array)
                 if known is not array and not _same(known, array):
                     raise ValueError(f"results have the coordinate {key!r} with different values")
             continue
-        values = np.asarray(item)
+        values = _unmasked(name, item)
         if name in arrays:
             raise ValueError(f"the result has the name {name!r} twice")
         arrays[name] = Array(tuple(f"{name}_{k}" for k in range(values.ndim)), values)
     return arrays
+
+
+def _unmasked(name: str, item: Any) -> np.ndarray:
+    """Return an array; what is masked becomes NaN or NaT."""
+    parts = item if isinstance(item, list | tuple) else (item,)
+    if not any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        return np.asarray(item)
+    masked = np.ma.asarray(item) if isinstance(item, np.ma.MaskedArray) else np.ma.stack(parts)
+    if not np.ma.is_masked(masked):
+        return np.asarray(masked)
+    if masked.dtype.kind not in "fcmM":
+        raise TypeError(
+            f"{name!r} is masked in part, and {masked.dtype} has no NaN: make it floating-point, or fill it"
+        )
+    values = np.array(np.ma.getdata(masked))
+    values[np.ma.getmaskarray(masked)] = np.nan if masked.dtype.kind in "fc" else "NaT"
+    return values
 
 
 def _labelled(dataset: Any) -> dict[str, Array]:

@@ -20,7 +20,7 @@ from .._check import existing_folder
 from .fingerprint import differences
 
 #: Marks the file as ours ("eoss") and says how its tables are laid out.
-_APPLICATION, _FORMAT = 0x656F7373, 1
+_APPLICATION, _FORMAT = 0x656F7373, 2
 #: Seconds that one process waits for another to finish writing.
 _PATIENCE = 60.0
 _MANY = 500
@@ -53,6 +53,7 @@ class Store:
             raise ValueError(f"store must be a file, and {str(path)!r} is a folder")
         with self._errors():
             self._database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            self._database.text_factory = lambda text: text.decode("utf-8", "backslashreplace")  # it may be damaged
             try:
                 self._open(identity)
             except BaseException:
@@ -77,7 +78,7 @@ class Store:
                 marks = ",".join("?" * len(some))
                 query = f"SELECT key, payload, checksum FROM cells WHERE payload IS NOT NULL AND key IN ({marks})"
                 for key, payload, checksum in self._database.execute(query, some):
-                    if not isinstance(payload, bytes) or zlib.crc32(payload) != checksum:
+                    if key not in place or not isinstance(payload, bytes) or _checksum(key, payload) != checksum:
                         raise ValueError(self._damaged(f"the cell {key} does not match its checksum"))
                     yield place[key], payload
 
@@ -86,14 +87,14 @@ class Store:
 
         A finished cell stays as it is; a failed one is replaced.
         """
-        rows = [(k, p, None if p is None else zlib.crc32(p), None if p is not None else e) for k, p, e in cells]
+        rows = [(k, p, None if p is None else _checksum(k, p), None if p is not None else e) for k, p, e in cells]
         with self._errors(), self._transaction():
             self._database.executemany(_WRITE, rows)
 
     def _open(self, identity: Mapping[str, str]) -> None:
         execute = self._database.execute
-        (application,) = execute("PRAGMA application_id").fetchone()
         (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = execute("PRAGMA application_id").fetchone()  # after: another process may make both just now
         if tables and application != _APPLICATION:
             raise ValueError(f"{str(self.path)!r} is a database of something else: name another file as store")
         self._write_ahead()
@@ -114,7 +115,7 @@ class Store:
             raise ValueError(self._damaged(check))
         try:
             (text,) = execute("SELECT value FROM sweep WHERE key = 'identity'").fetchone()
-            stored = json.loads(text)
+            stored = dict(json.loads(text))
         except (TypeError, ValueError) as error:
             raise ValueError(self._damaged("it does not say whose cells it holds")) from error
         changed = differences(identity, stored)
@@ -165,9 +166,15 @@ class Store:
             if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise ValueError(self._damaged(str(error))) from error
             raise OSError(f"cannot use store {shown}: {error}") from error
+        except UnicodeDecodeError as error:  # SQLite's message quotes what it found
+            raise ValueError(self._damaged(str(error))) from error
 
     def _damaged(self, what: str) -> str:
         return f"store {str(self.path)!r} is damaged or no store ({what}): restore a copy, or name another file"
+
+
+def _checksum(key: str, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(key.encode("utf-8", "backslashreplace")))
 
 
 def _code(error: sqlite3.Error) -> Any:

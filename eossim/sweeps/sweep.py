@@ -60,9 +60,9 @@ def sweep(
             sweep.
         scheduler: Address of a Dask scheduler, such as ``"tcp://10.0.0.1:8786"``; implies ``executor="dask"``.
         store: File that keeps every finished cell. Sweeping again with it computes what is missing and what had failed:
-            after a crash, an interrupt, or with a larger grid. It belongs to the function as it is: its code and that
-            of its project, bound constants and the versions of eossim and Python. Files that the function reads, and
-            installed libraries, do not count.
+            after a crash, an interrupt, or with a larger grid. It belongs to the function as it is: its file and those
+            of its project that it imports, without comments and docstrings; bound constants; the versions of eossim and
+            Python. Files that the function reads, and installed libraries, do not count. Keep it on a local disk.
         seeds: A number of seeds, counted from 0, or a list of them: dimension ``seed``, passed as ``seed``.
         fail_fast: Raise at the first cell that fails, once it and what was finished are stored.
         progress: Show a bar with the time left.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle
+import sys
 import threading
 import time
 import traceback
@@ -32,13 +33,15 @@ class Shipped:
 
     Attributes:
         data: Its pickle. An array, because joblib keeps large arrays in one file for all workers.
-        digest: Of the pickle; a worker knows the function by it.
+        digest: Of the pickle and the files; a worker knows the function by it.
         versions: Of eossim and Python, where it was pickled.
+        files: Digests of the files of its project, by module: the function may import them on its way.
     """
 
     data: np.ndarray
     digest: str
     versions: dict[str, str]
+    files: dict[str, str]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shipped) and (self.digest, self.versions) == (other.digest, other.versions)
@@ -65,6 +68,8 @@ def run_batch(
     """
     if parent == os.getppid():
         _end_with(parent)
+    if isinstance(function, Shipped):
+        _forget_changed(function.files)
     call = _unshipped(function) if isinstance(function, Shipped) else function
     with few_threads(cores):
         begun = time.perf_counter()
@@ -80,18 +85,20 @@ def run_cell(function: Callable[..., Any], index: int, cell: Mapping[str, Any], 
         return index, None, _text(error, skip=1)
     try:
         return index, pack(value, cell, dims), ""
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # making arrays of it may run any code
         return index, None, _text(error, skip=None)
 
 
 def _text(error: BaseException, skip: int | None) -> str:
-    """Return a traceback without its first frames, or the message alone."""
+    """Return a traceback without its first frames, or the message alone, as text that can be written to a file."""
     trace = error.__traceback__
     for _ in range(skip or 0):
         trace = trace.tb_next if trace is not None else None
     if skip is None or trace is None:
-        return "".join(traceback.format_exception_only(error)).strip()
-    return "".join(traceback.format_exception(type(error), error, trace)).strip()
+        lines = traceback.format_exception_only(error)
+    else:
+        lines = traceback.format_exception(type(error), error, trace)
+    return "".join(lines).strip().encode("utf-8", "backslashreplace").decode()
 
 
 @functools.cache
@@ -104,6 +111,18 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+_files: dict[str, str] = {}
+
+
+def _forget_changed(files: Mapping[str, str]) -> None:
+    """Have modules imported again if one of them was edited since an earlier sweep that this worker took part in."""
+    if any(_files.get(module, digest) != digest for module, digest in files.items()):
+        for module in files:
+            if module != "__main__":
+                sys.modules.pop(module, None)
+    _files.update(files)
 
 
 @functools.lru_cache(maxsize=4)

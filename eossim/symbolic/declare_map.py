@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,6 +109,19 @@ def _usable(owner: str, name: str, reserved: Sequence[str] = _RESERVED) -> str:
     return name
 
 
+#: A factor beside the next one: a number or a bracket, then a name or a bracket; a name, then a bracket or a name.
+_BESIDE = re.compile(r"(?<![\w.])\d+\.?\d*\s*(?![eE][-+]?\d)[A-Za-z_(]|\)\s*[\w(]|([A-Za-z_]\w*)(?:\s*\(|\s+\w)")
+
+
+def _hint(text: Any) -> str:
+    """Return what may be meant by text that cannot be read, as an addition to the message."""
+    if not isinstance(text, str):
+        return ""
+    beside = any(match[1] not in _FUNCTIONS for match in _BESIDE.finditer(text))
+    hints = ["powers are written with **"] * ("^" in text) + ["products are written with *"] * beside
+    return f" ({', '.join(hints)})" if hints else ""
+
+
 def _expression(what: str, value: Any, symbols: Mapping[str, sp.Symbol]) -> sp.Expr:
     try:
         if isinstance(value, str):
@@ -115,7 +129,7 @@ def _expression(what: str, value: Any, symbols: Mapping[str, sp.Symbol]) -> sp.E
         else:
             expression = sp.sympify(value)
     except Exception as error:  # the parser evaluates the text, so anything may come
-        raise ValueError(f"{what} is no expression: {value!r}") from error
+        raise ValueError(f"{what} is no expression: {value!r}{_hint(value)}") from error
     if not isinstance(expression, sp.Expr):
         raise ValueError(f"{what} is no expression: {value!r}")
     for call in expression.atoms(sp.core.function.AppliedUndef):

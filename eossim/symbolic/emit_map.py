@@ -40,7 +40,16 @@ def map_source(source: Map) -> str:
     Raises:
         ValueError: for an expression without a compiled form.
     """
-    program = lower_map(source)
+    try:
+        return _module(lower_map(source))
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; a Python function of any kind is a map as "
+            f"eossim.dynamics.FunctionMap(step, dim={source.dim}, parameters={source.parameters!r})"
+        ) from None
+
+
+def _module(program: MapProgram) -> str:
     header = _HEADER.format(
         name=program.name,
         update=program.update,

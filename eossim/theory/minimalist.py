@@ -27,3 +27,12 @@ def edge_minimum(eta: ArrayLike) -> np.ndarray:
         lambda eta: (eta > 0) & (eta <= 0.5),
         eta=eta,
     )
+
+
+def limit(eta: ArrayLike) -> np.ndarray:
+    """Return the sharpness S = 2/η - η/2 + O(η³) at which runs end that start well above the edge 2/η (derived).
+
+    Leading order for small η, from near minima whose S - 2/η is well over η and small against 2/η.
+    Shape of `eta`; NaN unless 0 < η <= ½.
+    """
+    return inside(toy.minimalist_limit, lambda eta: (eta > 0) & (eta <= 0.5), eta=eta)

@@ -15,6 +15,9 @@ from ._elementwise import inside
 if TYPE_CHECKING:
     import sympy as sp
 
+#: Below the exponent of any number.
+_LOWEST = -3000
+
 
 def coefficient(f2: ArrayLike, f3: ArrayLike, f4: ArrayLike) -> np.ndarray:
     """Return the coefficient of x³ in two steps g(g(x)) = x + ... x³ + O(x⁴) with η = 2/f'' (derived).
@@ -22,7 +25,7 @@ def coefficient(f2: ArrayLike, f3: ArrayLike, f4: ArrayLike) -> np.ndarray:
     ⅔(f''f'''' - 3f'''²)/f''², from the second, third and fourth derivative at the minimum; negative attracts. Shape of
     the broadcast arguments, NaN unless f'' > 0.
     """
-    return inside(toy.two_step_coefficient, lambda f2, f3, f4: f2 > 0, f2=f2, f3=f3, f4=f4)
+    return inside(lambda **f: np.ldexp(*_in_units(**f)), lambda f2, f3, f4: f2 > 0, f2=f2, f3=f3, f4=f4)
 
 
 def two_cycle_is_born(f2: ArrayLike, f3: ArrayLike, f4: ArrayLike) -> np.ndarray:
@@ -30,7 +33,7 @@ def two_cycle_is_born(f2: ArrayLike, f3: ArrayLike, f4: ArrayLike) -> np.ndarray
 
     Shape of the broadcast arguments; False where f'' is not positive. Equality is False: higher derivatives decide.
     """
-    return coefficient(f2, f3, f4) < 0
+    return inside(lambda **f: _in_units(**f)[0], lambda f2, f3, f4: f2 > 0, f2=f2, f3=f3, f4=f4) < 0
 
 
 def two_cycle_of_map_is_born(g2: ArrayLike, g3: ArrayLike) -> np.ndarray:
@@ -40,7 +43,27 @@ def two_cycle_of_map_is_born(g2: ArrayLike, g3: ArrayLike) -> np.ndarray:
         g2: Second derivative g'' at the fixed point.
         g3: Third derivative g'''.
     """
-    return inside(lambda g2, g3: g2**2 / 2 + g3 / 3, lambda g2, g3: True, g2=g2, g3=g3) > 0
+
+    def criterion(g2: np.ndarray, g3: np.ndarray) -> np.ndarray:
+        unit = _unit(g2, g3)
+        return np.ldexp(g2, -unit) ** 2 / 2 + np.ldexp(g3, -2 * unit) / 3
+
+    return inside(criterion, lambda g2, g3: True, g2=g2, g3=g3) > 0
+
+
+def _in_units(f2: np.ndarray, f3: np.ndarray, f4: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficient in units of loss and x, powers of 2, that keep it from underflow; its power of 2."""
+    loss = np.frexp(f2)[1]
+    f2, f3, f4 = (np.ldexp(f, -loss) for f in (f2, f3, f4))
+    unit = _unit(f3, f4)
+    return toy.two_step_coefficient(f2=f2, f3=np.ldexp(f3, -unit), f4=np.ldexp(f4, -2 * unit)), 2 * unit
+
+
+def _unit(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return n such that the larger of `first` / 2ⁿ and `second` / 4ⁿ is of the order of 1."""
+    halves = (np.frexp(first)[1], (np.frexp(second)[1] + 1) // 2)
+    known = [np.where(value == 0, _LOWEST, n) for value, n in zip((first, second), halves, strict=True)]
+    return np.maximum(*known)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,21 @@ logistic = Map("logistic", state="x", parameters="r", update={"x": "r*x*(1 - x)"
 henon = Map("henon", state="x y", parameters="a b", update={"x": "1 - a*x**2 + y", "y": "b*x"})
 #: A fixed point at (1 - 1/r) (1, 1) that turns into a closed curve at r = 2 (Neimark and Sacker).
 delayed_logistic = Map("delayed_logistic", state="x y", parameters="r", update={"x": "r*x*(1 - y)", "y": "x"})
+#: The normal form of that: beyond mu = 0 the circle of radius √mu attracts.
+circle = Map(
+    "circle",
+    state="x y",
+    parameters="c s mu",
+    where={"g": "1 + mu - x**2 - y**2"},
+    update={"x": "g*(c*x - s*y)", "y": "g*(s*x + c*y)"},
+)
+#: Preserves area: closed curves around 0.
+area_preserving = Map(
+    "area_preserving",
+    state="x y",
+    parameters="c s",
+    update={"x": "c*x - s*(y - x**2)", "y": "s*x + c*(y - x**2)"},
+)
 
 
 def _turn(x, angle, factor):

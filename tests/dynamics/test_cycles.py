@@ -6,9 +6,9 @@ import sympy as sp
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from eossim import Quadratic, rules
+from eossim import Function, Quadratic, rules
 from eossim._map import Map
-from eossim.dynamics import FunctionMap, fixed_points, method_map, two_cycles
+from eossim.dynamics import FunctionMap, fixed_points, method_map, random_starts, two_cycles
 from eossim.maps import SHIPPED
 from tests.dynamics.systems import henon, logistic, quartic_1d
 
@@ -187,6 +187,86 @@ def test_every_point_of_the_identity_is_fixed():
     assert two_cycles(swap).curves == ("0",)
 
 
+@given(exponent=st.floats(-300, -1))
+def test_fixed_points_however_close(exponent):
+    # 0 and ±√Y; at such distances every magnitude is small against 1.
+    Y = 10**exponent
+    found = fixed_points(SHIPPED["uv_balanced"], Y=Y)
+    np.testing.assert_allclose([p.points[0, 0] for p in found], [-np.sqrt(Y), 0, np.sqrt(Y)], rtol=1e-15)
+
+
+@settings(max_examples=20)
+@given(exponent=st.floats(-15, -1))
+def test_fixed_points_of_the_plane_however_close(exponent):
+    Y = 2 - 10**exponent
+    found = fixed_points(SHIPPED["uv"], Y=Y)
+    assert found.complete
+    np.testing.assert_allclose([p.points[0] for p in found], [[0, 0], [0, 4 * (2 - Y)], [4 * (Y + 2), 0]], rtol=1e-14)
+
+
+@settings(max_examples=20)
+@given(y=st.integers(-60, 60), kappa=st.integers(-40, 40), Y=st.sampled_from([0.5, 1.1, 1.7]))
+def test_elimination_does_not_depend_on_units(y, kappa, Y):
+    # Powers of two: the same numbers in other units, eta √kappa y fixed.
+    unit_f, unit_lam = 2.0**y, 2.0 ** (y + kappa)
+    values = dict(eta=Y / unit_lam, kappa=4.0**kappa, y=unit_f)
+    here = fixed_points(SHIPPED["uv_function"], **values)
+    reference = fixed_points(SHIPPED["uv_function"], eta=Y, kappa=1.0, y=1.0)
+    assert here.complete
+    assert len(here.curves) == len(reference.curves) == 1
+    for cycle, other in zip(here, reference, strict=True):
+        np.testing.assert_allclose(cycle.points / [unit_f, unit_lam], other.points, rtol=1e-13)
+
+
+@settings(max_examples=5)
+@given(exponent=st.floats(1, 9))
+@example(exponent=7.0)
+def test_two_cycles_of_the_plane_far_out(exponent):
+    # Beyond Y = 3√3/2 - 1, and away from further births below 10, their number stays.
+    Y = 10**exponent
+    found = two_cycles(SHIPPED["uv"], Y=Y)
+    assert found.complete
+    assert len(found) == 9
+    assert max(np.abs(c.points).max() for c in found) < 4 * Y + 10
+    # On the balanced manifold X₁² + X₂² = 1 + Y with X₁X₂ = 1, and the symmetric X² = 2 + Y.
+    pair = sorted(c.points[0, 0] for c in two_cycles(SHIPPED["uv_balanced"], Y=Y))
+    root = np.sqrt(((1 + Y) + np.sqrt((1 + Y) ** 2 - 4)) / 2)
+    np.testing.assert_allclose(pair, [-np.sqrt(2 + Y), -root, 1 / root], rtol=1e-13)
+
+
+@settings(max_examples=15)
+@given(root=st.floats(-3, 3), power=st.sampled_from([2, 3, 4, 5]), factor=st.sampled_from([-0.7, 0.5, 1.0]))
+@example(root=0.0, power=3, factor=-1.0)
+def test_a_multiple_root_is_one_neutral_fixed_point(root, power, factor):
+    system = FunctionMap(lambda x: x + factor * (x - root) ** power, 1)
+    (only,) = fixed_points(system)
+    # Rounding hides a residual of some ε, and so the root to ε^(1/power).
+    assert only.points[0, 0] == pytest.approx(root, abs=10 * (1e-15) ** (1 / power))
+    assert only.stability == "neutral"
+
+
+def test_gradient_descent_on_a_quartic_has_one_neutral_fixed_point():
+    quartic = Function(1, lambda w: (w**4).sum(-1) / 4, lambda w: w**3, lambda w, v: 3 * w**2 * v)
+    (only,) = fixed_points(method_map(rules.gd, quartic), eta=1.0)
+    assert abs(only.points[0, 0]) < 1e-4
+    assert only.stability == "neutral"
+
+
+@settings(max_examples=20)
+@given(exponent=st.floats(-15, -3))
+def test_newton_beside_a_period_doubling_lists_each_cycle_once(exponent):
+    # x (2 + d - x²): 2-cycles (s, -s) with s² = 3 + d, and a pair about ±1 of width √d, which may merge with it.
+    d = 10**exponent
+    system = FunctionMap(lambda x: x * (2 + d - x * x), 1)
+    fixed = [p.points[0, 0] for p in fixed_points(system)]
+    np.testing.assert_allclose(fixed, [-np.sqrt(1 + d), 0, np.sqrt(1 + d)], atol=1e-12)
+    found = two_cycles(system)
+    assert len(found) == 3 or (len(found) == 1 and d < 1e-9)
+    np.testing.assert_allclose(np.abs(found[0].points), np.sqrt(3 + d), rtol=1e-12)
+    for cycle in found[1:]:
+        assert np.ptp(cycle.points) == pytest.approx(np.sqrt(d), rel=0.1)
+
+
 def test_table():
     text = repr(fixed_points(SHIPPED["uv"], Y=0.5))
     assert text.splitlines()[0] == "fixed points of uv at Y = 0.5: all, by elimination"
@@ -205,3 +285,22 @@ def test_bad_input():
         fixed_points(method_map(rules.gd, Quadratic([1.0])), eta=-0.1)
     with pytest.raises(TypeError, match="system must be"):
         fixed_points("logistic", r=3.0)
+
+
+def test_points_of_a_line_of_minima_are_named():
+    """L = (1 - xy)²/2 is least on a hyperbola, every point of which gradient descent stays at."""
+    product = Function(2, lambda w: (1 - w[..., 0] * w[..., 1]) ** 2 / 2, _product_gradient, _product_hvp)
+    found = fixed_points(method_map(rules.gd, product), starts=random_starts([0.5, 0.5], [2, 2], 20), eta=0.5)
+    assert len(found) > 1
+    assert "those with a multiplier 1 may be points of a whole line of them" in repr(found)
+    assert "whole line" not in repr(fixed_points(FunctionMap(lambda x: x / 2 + 1, 1)))
+
+
+def _product_gradient(w):
+    return -(1 - w[..., :1] * w[..., 1:]) * w[..., ::-1]
+
+
+def _product_hvp(w, v):
+    x, y = w[..., 0], w[..., 1]
+    across = 2 * x * y - 1
+    return np.stack([y * y * v[..., 0] + across * v[..., 1], across * v[..., 0] + x * x * v[..., 1]], axis=-1)

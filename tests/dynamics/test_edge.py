@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eossim import Quadratic, rules
-from eossim.dynamics import edge_bisection, method_map, period
+from eossim import Quadratic, UVModel, rules
+from eossim.dynamics import edge_bisection, lyapunov_exponent, method_map, period
 from eossim.maps import SHIPPED
-from tests.dynamics.systems import logistic
+from tests.dynamics.systems import delayed_logistic, logistic
 
 
 @given(edges=st.lists(st.floats(0.011, 0.989), min_size=1, max_size=5), tolerance=st.sampled_from([1e-3, 1e-9, 1e-14]))
@@ -35,7 +35,16 @@ def test_the_first_of_several_changes_is_found():
 def test_gradient_descent_on_a_quadratic_loses_stability_at_two_over_lambda(top):
     system = method_map(rules.gd, Quadratic([0.3, top]))
     expands = edge_bisection(
-        system, "eta", 0.1 / top, 5 / top, starts=[1.0, 1.0], behaviour="expands", steps=50, scan=7, tolerance=1e-11
+        system,
+        "eta",
+        0.1 / top,
+        5 / top,
+        starts=[1.0, 1.0],
+        behaviour="expands",
+        steps=50,
+        rate=0,
+        scan=7,
+        tolerance=1e-11,
     )
     assert float(expands.edge) == pytest.approx(2 / top, rel=1e-10)
     diverges = edge_bisection(system, "eta", 0.1 / top, 5 / top, starts=[1.0, 1.0], steps=500)
@@ -46,9 +55,43 @@ def test_gradient_descent_on_a_quadratic_loses_stability_at_two_over_lambda(top)
 def test_heavy_ball_on_a_quadratic():
     system = method_map(rules.heavy_ball, Quadratic([1.0, 3.0]))
     beta = np.array([0.0, 0.5, 0.9])
-    call = dict(starts=[1.0, 1.0], behaviour="expands", beta=beta, steps=500, scan=7, tolerance=1e-7)
+    call = dict(starts=[1.0, 1.0], behaviour="expands", beta=beta, steps=500, rate=0, scan=7, tolerance=1e-7)
     found = edge_bisection(system, "eta", 0.1, 3.0, **call)
     np.testing.assert_allclose(found.edge, 2 * (1 + beta) / 3, rtol=1e-6)
+
+
+@settings(max_examples=3)
+@given(top=st.floats(0.5, 20), steps=st.sampled_from([200, 500]))
+def test_by_default_what_expands_is_told_from_rounding(top, steps):
+    # η λ - 1 reaches exp(ln(1/ε)/steps); the direction without curvature has exponent zero throughout.
+    system = method_map(rules.gd, Quadratic([0.0, top]))
+    options = dict(behaviour="expands", steps=steps, scan=7, tolerance=1e-5)
+    found = edge_bisection(system, "eta", 0.1 / top, 5 / top, starts=[1.0, 1.0], **options)
+    assert float(found.edge) == pytest.approx((1 + 2 ** (52 / steps)) / top, rel=1e-3)
+
+
+def test_a_line_of_minima_does_not_expand():
+    # Every run ends on the line of minima, and beyond Y = 1 in a stable cycle: chaos begins at 1.302.
+    starts = [[2.0, 1.0], [3.0, 0.5], [1.0, 2.0], [2.5, 0.1]]
+    found = edge_bisection(SHIPPED["uv"], "Y", 0.3, 1.5, starts=starts, behaviour="expands")
+    for start, below, above in zip(starts, found.below.values, found.above.values, strict=True):
+        around = lyapunov_exponent(SHIPPED["uv"], start, steps=20_000, Y=[0.5, 0.9, below - 2e-3, above + 2e-3])
+        assert (around.lyapunov[:3] < 1e-3).all()
+        assert around.lyapunov[3] > 0.05
+
+
+def test_gradient_descent_on_the_uv_model_expands_nowhere_before_chaos():
+    problem = UVModel(3, y=1.0)
+    w = problem.initial(0)
+    with pytest.raises(ValueError, match=r"largest Lyapunov exponent is above 0.036 does not change .* it is false"):
+        edge_bisection(method_map(rules.gd, problem), "eta", 0.02, 1.5, starts=w, behaviour="expands", steps=1000)
+
+
+@settings(max_examples=5)
+@given(x=st.floats(0.3, 0.6), y=st.floats(0.3, 0.6))
+def test_a_circle_does_not_expand(x, y):
+    with pytest.raises(ValueError, match=r"does not change between r = 1\.5 and 2\.1"):
+        edge_bisection(delayed_logistic, "r", 1.5, 2.1, starts=[x, y], behaviour="expands", steps=1000)
 
 
 def test_period_doublings_of_the_uv_model():
@@ -89,6 +132,10 @@ def test_bad_input():
         edge_bisection(logistic, "r", 3.0, 5.0)
     with pytest.raises(ValueError, match="behaviour must be one of 'diverges', 'expands'"):
         edge_bisection(logistic, "r", 3.0, 5.0, starts=[0.3], behaviour="explodes")
+    with pytest.raises(ValueError, match="0 <= rate < inf required"):
+        edge_bisection(logistic, "r", 3.0, 5.0, starts=[0.3], behaviour="expands", rate=-1.0)
+    with pytest.raises(ValueError, match='rate belongs to a system and behaviour="expands"'):
+        edge_bisection(logistic, "r", 3.0, 5.0, starts=[0.3], rate=0.1)
     with pytest.raises(TypeError, match="or a predicate"):
         edge_bisection("logistic", "r", 3.0, 5.0)
     with pytest.raises(ValueError, match="must return booleans of shape"):

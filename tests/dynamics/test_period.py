@@ -6,9 +6,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eossim import Quadratic, rules
+from eossim._map import Map
 from eossim.dynamics import FunctionMap, method_map, period
+from eossim.dynamics._settle import Options, settle
 from eossim.maps import SHIPPED
-from tests.dynamics.systems import delayed_logistic, logistic, turn
+from tests.dynamics.systems import area_preserving, circle, delayed_logistic, logistic, turn
 
 SECOND = 1 + np.sqrt(6)  # where the 2-cycle of the logistic map loses stability
 # Not a preimage of a fixed point.
@@ -77,6 +79,75 @@ def test_irrational_rotations_have_no_period_and_slow_spirals_have_that_of_their
     found = period(turn, [1.0, 0.5], angle=golden, factor=[1.0, 1 - 1e-6, 0.99], transient=2000)
     np.testing.assert_array_equal(found.period, [0, 1, 1])
     np.testing.assert_array_equal(found.slow, [False, True, False])
+
+
+# Rotations with no small denominator nearby: |q θ/(2π) - n| > 1e-6 up to q = 64.
+angles = st.floats(0.01, np.pi - 0.01).filter(
+    lambda angle: np.abs((q := np.arange(1, 65)) * angle / (2 * np.pi) - np.round(q * angle / (2 * np.pi))).min() > 1e-6
+)
+
+
+@settings(max_examples=5)
+@given(angle=st.lists(angles, min_size=50, max_size=50), transient=st.sampled_from([100, 1000, 3000]))
+def test_pure_rotations_have_no_period(angle, transient):
+    found = period(turn, [1.0, 0.3], angle=angle, factor=1.0, transient=transient)
+    assert (found.period == 0).all()
+    assert not found.slow.any()
+
+
+@settings(max_examples=5)
+@given(angle=st.lists(angles, min_size=100, max_size=100), mu=st.sampled_from([1e-5, 4e-5, 1e-4, 1e-3]))
+def test_circles_that_have_just_been_born_have_no_period(angle, mu):
+    # Each angle with its own cosine and sine: not a product of axes, as `period` would make of them.
+    values = {"c": np.cos(angle), "s": np.sin(angle), "mu": np.full(len(angle), mu)}
+    starts = np.tile([1.1 * np.sqrt(mu), 0.0], (len(angle), 1))
+    found = settle(circle, starts, values, Options.checked(int(8 / mu), 64, 1e-9, 1e8))
+    assert (found.period == 0).all()
+
+
+@settings(max_examples=15)
+@given(angle=angles, amplitude=st.floats(0.01, 0.08), transient=st.sampled_from([1000, 10_000]))
+def test_curves_of_a_map_that_preserves_area_are_never_slow(angle, amplitude, transient):
+    # No run approaches anything: what does not repeat already never will.
+    values = {"c": np.cos([angle]), "s": np.sin([angle])}
+    options = Options.checked(transient, 64, 1e-9, 1e8)
+    assert not settle(area_preserving, np.array([[amplitude, 0.0]]), values, options).slow.any()
+
+
+@pytest.mark.parametrize("transient", [1000, 10_000])
+def test_a_two_cycle_that_repels_weakly_is_none(transient):
+    # Its multipliers are complex of modulus 1.00006.
+    found = period(SHIPPED["self_stabilization"], [0.55, 0.0], eta=0.01, alpha=0.3, beta=2.0, transient=transient)
+    assert found.period == 0
+
+
+@settings(max_examples=10)
+@given(factor=st.floats(-6, -3).map(lambda e: 1 - 10**e), angle=angles)
+def test_slow_spirals_reach_their_centre(factor, angle):
+    # The centre is the only cycle.
+    assert period_at(turn, [1.0, 0.3], angle=angle, factor=factor, transient=1000) in (0, 1)
+
+
+#: The logistic map in units of a, and what it drives in units of b.
+driven = Map("driven", state="x y", parameters="r a b", update={"x": "r*x*(1 - x/a)", "y": "b*(x/a)**2 + y/2"})
+fading = Map("fading", state="x y", parameters="r q", update={"x": "r*x*(1 - x)", "y": "q*y"})
+
+
+@settings(max_examples=20)
+@given(units=st.tuples(st.floats(-12, 12), st.floats(-12, 12)), r=st.sampled_from([3.2, 3.5, 3.83, 3.9]))
+def test_periods_do_not_depend_on_the_units_of_the_coordinates(units, r):
+    a, b = 10.0 ** np.array(units)
+    expected = {3.2: 2, 3.5: 4, 3.83: 3, 3.9: 0}[r]
+    assert period_at(driven, [0.3 * a, 0.5 * b], r=r, a=a, b=b, transient=2000, bound=1e20) == expected
+
+
+@settings(max_examples=20)
+@given(start=st.floats(-5, 12), rate=st.sampled_from([0.5, 0.9, 0.99, 0.999]))
+def test_a_coordinate_that_fades_does_not_hide_the_others(start, rate):
+    found = period(fading, [0.3, 10**start], r=[3.2, 3.9], q=rate, transient=3000, bound=1e20)
+    np.testing.assert_array_equal(found.period, [2, 0])
+    still = period(fading, [0.3, 10**start], r=[3.2, 3.9], q=1.0, transient=3000, bound=1e20)
+    np.testing.assert_array_equal(still.period, [2, 0])
 
 
 def test_a_fixed_point_that_turns_into_a_closed_curve():

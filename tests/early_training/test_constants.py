@@ -173,6 +173,22 @@ def test_nothing_to_bisect():
     assert fine.reached_end
 
 
+def test_a_barrier_at_the_last_c_before_divergence_stays():
+    grid = 2.0 ** np.arange(0, 4, 0.1)
+    run = stairs(100.0, 100.0, 4.2)
+    L, S = run(grid)
+    segment = np.where(grid > 0.95 * 4.2, 1.5, 0.5)[:, None]
+    last = grid[grid <= 4.2][-1]
+    with_barrier = critical_constants(grid, L, S, barrier_loss=segment)
+    assert (with_barrier.c_barrier, with_barrier.no_barrier) == (last, False)
+    assert refine(run, grid, with_barrier).c_barrier == last
+    without = critical_constants(grid, L, S, barrier_loss=np.full((grid.size, 1), 0.5))
+    assert (without.c_barrier, without.no_barrier) == (last, True)
+    fine = refine(run, grid, without)
+    assert fine.c_barrier == fine.c_max > last
+    assert not critical_constants(grid, L, S).no_barrier
+
+
 def test_a_trial_that_diverges_is_beyond_what_it_looked_for():
     """Between two calm neighbours of the grid a model may diverge: bisection takes that for having crossed."""
 

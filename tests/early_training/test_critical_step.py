@@ -48,6 +48,32 @@ def test_brackets_the_edge_of_a_parabola_from_any_first_step(log_curvature, delt
     assert low * (1 - 1e-12) <= found.eta <= high * (1 + 1e-12)
 
 
+def sides(s, width=3):
+    """Weights of the uv model with λ = 1, y = 0 and a given s, in no particular direction."""
+    model = UVModel(width)
+    a, b = np.linalg.qr(np.random.default_rng(width).standard_normal((width, 2)))[0].T
+    a, b = (np.sqrt(width * (1 + sign * 2 * np.sqrt(s))) / 2 * side for sign, side in ((1, a), (-1, b)))
+    w = model.join((a + b)[:, None], a - b)
+    assert float(model.ntk(w)) == pytest.approx(1, rel=1e-12)
+    return model, w
+
+
+@given(st.floats(1e-6, 1 / 9 - 1e-9), st.floats(1e-6, 1.99))
+def test_finds_the_first_step_that_raises_the_loss_of_the_uv_model(s, start):
+    found = estimate_critical_step(*sides(s), delta=1e-8, start=start)
+    exact = (1 - np.sqrt(1 - 8 * s)) / (2 * s)  # of s k² - k + 2 = 0
+    assert exact * (1 - 1e-9) <= found.eta <= exact * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("s", [0.112, 0.118, 0.124])
+def test_doubling_passes_a_narrow_range_that_raises_the_loss(s):
+    first, last = ((1 - sign * np.sqrt(1 - 8 * s)) / (2 * s) for sign in (1, -1))
+    model, w = sides(s)
+    assert model.loss(w - (first + last) / 2 * model.grad(w)) > model.loss(w)
+    found = estimate_critical_step(model, w, delta=1e-8, start=0.999 * first)
+    assert found.eta == pytest.approx(1 / s, rel=1e-6)  # where it rises again
+
+
 def test_target_that_lowers_the_loss_is_returned():
     found = estimate_critical_step(Quadratic([[1.0]]), [1.0], eta_target=0.7)
     assert found.eta == 0.7
@@ -65,6 +91,8 @@ def test_bad_input():
     bowl = Quadratic([[1.0]])
     slope = Counted(bowl, lambda w: np.exp(-abs(w[0])))
     slope.grad = lambda w: -np.sign(w)
+    with pytest.raises(TypeError, match=r"problem must have dim, loss\(w\) and grad\(w\), got .* without dim"):
+        estimate_critical_step(lambda w: w, [1.0])
     with pytest.raises(ValueError, match="falls along the gradient without end: give an eta_target"):
         estimate_critical_step(slope, [1.0])
     with pytest.raises(ValueError, match="gradient at w must be finite and not 0"):

@@ -29,12 +29,38 @@ def test_exact_means_stand_beside():
     np.testing.assert_array_equal(found.uv_c_sharp, exact.mean_c_sharp([16, 256]))
     np.testing.assert_array_equal(found.uv_c_max, exact.mean_c_max([16, 256]))
     assert found.attrs["steps"] == 200
+    said = {name: found[name].attrs["long_name"] for name in ("uv_c_loss", "uv_c_sharp", "uv_c_max")}
+    assert [name for name, text in said.items() if "one step" in text] == ["uv_c_loss", "uv_c_sharp"]
+
+
+def test_means_beside_are_those_of_one_step():
+    """At width 4 runs of many steps differ from them, in starts with s >= 1/8 only."""
+    one, many = (
+        phase_diagram("uv", width=[4], seeds=1000, steps=steps, barrier=False).isel(width=0) for steps in (1, 200)
+    )
+    starts = UVStarts.drawn(4, range(1000))
+    s = ((starts.p - starts.q) / (starts.p + starts.q)) ** 2 / 4
+    np.testing.assert_allclose(one.c_loss, exact.c_loss(s), rtol=7e-4)
+    assert abs(float(one.c_loss.mean()) - float(one.uv_c_loss)) < 5 * float(one.c_loss.std()) / np.sqrt(1000)
+    np.testing.assert_array_equal(many.c_loss[s < 0.124], one.c_loss[s < 0.124])
+    assert many.c_loss.values[s > 0.126].size > 50
+    assert not np.any(many.c_loss.values[s > 0.126] >= one.c_loss.values[s > 0.126])
+
+
+def test_peaks_of_wide_models_are_no_divergence():
+    """Below ηλ = 4 runs converge, with peaks like the width."""
+    found = phase_diagram("uv", width=[1_000_000], seeds=20)
+    np.testing.assert_allclose(found.c_max[0], 4, rtol=1e-3)
+    assert found.attrs["bound"] == 4e6
+    assert phase_diagram("uv", width=[16], seeds=1, steps=1).attrs["bound"] == 1e5
+    low = phase_diagram("uv", width=[1_000_000], seeds=20, bound=1e5)
+    assert float(low.c_max.max()) < 3.9
 
 
 def test_zero_output_starts_rise_at_their_exact_constant():
     found = phase_diagram("uv", width=[32], seeds=20, steps=1, y=0.5, start="zero-output", c_max=8.0)
     theory = exact.zero_output_c_loss(UVStarts.drawn(32, range(20), start="zero-output").p, 1 / 32, 0.5)
-    np.testing.assert_allclose(found.c_loss[0], theory, rtol=7e-4)
+    np.testing.assert_allclose(found.c_loss[0], theory, rtol=2e-6)
 
 
 def test_mlp_with_a_store(tmp_path):
@@ -114,3 +140,30 @@ def test_table_of_failed_cells_and_of_the_end():
 def test_bad_input(model, options, message):
     with pytest.raises(ValueError, match=message):
         phase_diagram(model, **options)
+
+
+def test_means_resolve_what_the_starts_do():
+    """At width 10⁶ c_loss is 2 + 10 s, s below 1e-5: bisection must not add to it."""
+    found = phase_diagram("uv", width=1_000_000, seeds=50, steps=1, c_max=3.0)
+    starts = UVStarts.drawn(1_000_000, range(50))
+    s = ((starts.p - starts.q) / (starts.p + starts.q)) ** 2 / 4
+    np.testing.assert_allclose(found.c_loss[0], exact.c_loss(s), rtol=1e-6)
+
+
+def test_constants_at_the_start_of_the_grid_are_marked():
+    shown = hand_made().assign(c_loss=(("depth", "width", "seed"), [[[1.0, 4.0], [4.0, 4.0]]]))
+    text = table(shown)
+    assert "≤2‡ [≤1, 4]" in text
+    assert "‡ some runs are beyond it at the start of the grid already, c = 1" in text
+    assert "‡" not in table(hand_made())
+
+
+def test_fewer_samples_than_usual(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "own.npz", X=rng.standard_normal((40, 3)), y=np.arange(40) % 2)
+    common = {"steps": 1, "c_max": 4.0, "step": 1.0, "refine": False, "executor": "serial"}
+    found = phase_diagram("mlp", depth=2, width=4, seeds=1, data=tmp_path / "own.npz", **common)
+    assert found.attrs["samples"] == 40
+    assert found.attrs["data"] == "own"
+    with pytest.raises(ValueError, match="samples must be at most the 40 of own, got 41"):
+        phase_diagram("mlp", depth=2, width=4, seeds=1, data=tmp_path / "own.npz", samples=41, **common)

@@ -37,6 +37,37 @@ def test_no_plateau_no_knee(level):
     assert (found.c_crit, found.depth, found.reason) == (None, None, "crossover")
 
 
+@pytest.mark.parametrize(
+    ("ratio", "reason"),
+    [
+        (np.ones_like, "no bend"),
+        (lambda c: 1 - 0.02 * c, "no bend"),
+        (lambda c: 1 + 1e-3 * np.random.default_rng(0).standard_normal(c.size), "no bend"),
+        (lambda c: bent(c, 2.0, -0.04), "no bend"),
+        (lambda c: np.exp(-0.05 * c), "no bend"),
+        (lambda c: 1 - 0.9 * (c / 4) ** 4, "at the end"),
+        (lambda c: bent(c, 3.4), "at the end"),
+    ],
+)
+def test_no_knee(ratio, reason):
+    c = saturation_grid(4.0)
+    found = saturation_knee(c, ratio(c))
+    assert (found.c_crit, found.depth, found.reason) == (None, None, reason)
+
+
+def test_a_weak_bend_is_a_knee():
+    c = saturation_grid(4.0)
+    found = saturation_knee(c, bent(c, 2.0, -0.06))
+    assert found.c_crit == pytest.approx(2.0)
+    assert found.depth == pytest.approx(0.06 * 12 / 42 / 0.05, rel=1e-9)  # weights (5, 0, -3, -4, -3, 0, 5)/42
+
+
+def test_the_least_cover_up_to_rounding():
+    c = np.arange(0.25, 2.5001, 0.05)
+    assert c[-1] < 2.5
+    assert saturation_knee(c, bent(c, 2.0)).c_crit == pytest.approx(2.0)
+
+
 def test_plateau_at_the_limits():
     c = saturation_grid()
     ratio = np.interp(c, [0.5, 1.0, 2.0, 4.0], [0.75, 0.7005, 0.65, 0.1])
@@ -63,6 +94,8 @@ def test_the_grid_ends_where_a_run_diverged():
         ([0.6, 3], [1, 1], "must cover 0.5 to 2.5, got 0.6 to 3"),
         ([0.5, 2, 3], [1, 1, np.inf], "must cover 0.5 to 2.5, got 0.5 to 2"),
         ([0.5, 3], [np.nan, 1], "must cover 0.5 to 2.5, got none"),
+        ([0.5, 1, 2, 2.5], [1, 1, 1, 0.5], "c between 0.5 and 2.5 must have gaps of at most 0.25, got 1"),
+        ([0.5, 3], [1, 1], "gaps of at most 0.25, got 2.5"),
     ],
 )
 def test_bad_input(c, ratio, message):

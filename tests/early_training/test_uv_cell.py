@@ -137,6 +137,30 @@ def test_barrier_begins_where_the_segment_first_leads_uphill(s, steps, low, high
     assert 0 <= float(found.c_barrier) - onset < 0.005
 
 
+def test_a_barrier_at_the_last_c_before_divergence_stays():
+    """This start has its barrier at the last c of the grid that does not diverge."""
+    starts = UVStarts.drawn(64, [7])
+    found = uv_cell(starts, GRID, steps=5).isel(seed=0)
+    last = float(found.c_max_grid)
+    assert run_uv(starts, np.array([[last]]), 5, 1e5).barrier.all()
+    assert float(found.c_barrier) == float(found.c_barrier_grid) == last < float(found.c_max)
+
+
+@pytest.mark.parametrize("width", [1, 3, 40, 1000])
+def test_balanced_weights_are_starts(width):
+    """u = v and u = -v have |f| = λ/(2√κ), up to rounding."""
+    model = UVModel(width)
+    for seed in range(50):
+        v = np.random.default_rng(seed).standard_normal(width)
+        for sign in (1, -1):
+            w = model.join(sign * v[:, None], v)
+            start = UVStarts.of_output(model.function(w), model.ntk(w), model.kappa)
+            side, other = (start.q, start.p) if sign > 0 else (start.p, start.q)
+            assert 0 <= side[0] <= 1e-14 * other[0]
+    with pytest.raises(ValueError, match="0 <= q"):
+        UVStarts.of_output(0.5 * (1 + 1e-13), 1.0, 1.0)
+
+
 def test_no_barrier_at_all():
     c = np.linspace(1.5, float(exact.c_max(0.1)), 2000)[None]
     assert not run_uv(of_s(0.1), c, 2, 1e5).barrier.any()

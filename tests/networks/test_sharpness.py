@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eossim.networks import MLP, one_hot
@@ -53,15 +53,12 @@ def test_samples_may_take_several_chunks(n):
     assert found.value == pytest.approx(np.linalg.eigvalsh(_hessian(problem, w))[-1], rel=1e-4)
 
 
-def test_the_second_eigenvector_as_start_does_not_hide_the_first():
-    """Eigenvalues that have crossed: the gradient, which is part of the first look, sees what the start does not."""
-    for seed in range(10):
-        problem, w = _network((5, 8, 8, 3), seed=seed)
-        values, vectors = np.linalg.eigh(_hessian(problem, w))
-        found = problem.linearize(w).sharpness(vectors.T[[-2, -1]])
-        assert found.value == pytest.approx(values[-1], rel=1e-4)
-        found = problem.linearize(w).sharpness(vectors[:, -2] + 0.3 * vectors[:, -1])
-        assert found.value == pytest.approx(values[-1], rel=1e-4)
+@pytest.mark.parametrize("seed", range(10))
+def test_a_start_close_to_the_second_eigenvector_leads_to_the_first(seed):
+    problem, w = _network((5, 8, 8, 3), seed=seed)
+    values, vectors = np.linalg.eigh(_hessian(problem, w))
+    found = problem.linearize(w).sharpness(vectors[:, -2] + 0.3 * vectors[:, -1])
+    assert found.value == pytest.approx(values[-1], rel=1e-4)
 
 
 def test_vectors_at_hand_save_products():
@@ -74,7 +71,7 @@ def test_vectors_at_hand_save_products():
 
 
 def test_a_network_without_curvature_has_sharpness_zero():
-    problem, w = _network((4, 6, 2))
+    problem, w = _network((4, 6, 2), bias=False)
     found = problem.linearize(np.zeros_like(w)).sharpness(np.ones(problem.dim))
     assert found.value == 0 == found.residual
 
@@ -90,3 +87,33 @@ def test_starts_of_another_network_are_refused():
     problem, w = _network((4, 6, 2))
     with pytest.raises(ValueError, match="starts"):
         problem.linearize(w).sharpness(np.ones(3))
+
+
+def test_a_probe_finds_what_neither_start_nor_gradient_have_a_part_in():
+    """H = diag(2, 1/2), start and gradient along the second axis."""
+    problem = MLP((2, 1), "identity", "mse", np.diag([2.0, 1.0]), np.array([2.0, 5.0]), bias=False)
+    at, start = problem.linearize(np.ones(2)), np.array([0.0, 1.0])
+    np.testing.assert_allclose(at.grad, [0, -2])
+    assert at.sharpness(start).value == pytest.approx(0.5)
+    assert at.sharpness(start, probe=np.ones(2), below=0.4).value == pytest.approx(0.5)
+    found = at.sharpness(start, probe=np.ones(2), below=1.0)
+    assert found.value == pytest.approx(2)
+    np.testing.assert_allclose(np.abs(found.vectors), [[1, 0], [0, 1]], atol=1e-12)
+    with pytest.raises(ValueError, match="probe"):
+        at.sharpness(start, probe=np.ones(3))
+
+
+@given(rows=st.integers(1, 23), seed=st.integers(0, 50), n=st.sampled_from([5, 40]))
+def test_a_probe_comes_closer_to_the_largest_eigenvalue(rows, seed, n):
+    """With up to 23 rows of a subspace that holds 24, which is cut back then."""
+    problem, w = _network((5, 6, 6, 3), n=n, seed=seed)
+    values, vectors = np.linalg.eigh(_hessian(problem, w))
+    starts, probe = vectors[:, -rows - 1 : -1].T, np.random.default_rng(seed).standard_normal(problem.dim)
+    plain = problem.linearize(w).sharpness(starts)
+    probed = problem.linearize(w).sharpness(starts, probe=probe)
+    within = 1e-9 * np.abs(values).max()
+    assert plain.value - within <= probed.value <= values[-1] + within
+    assert plain.products + 4 <= probed.products
+    assert problem.linearize(w).sharpness(starts, probe=probe, below=plain.value).products == plain.products
+    u = probed.vectors[0]
+    assert np.linalg.norm(_hessian(problem, w) @ u - probed.value * u) == pytest.approx(probed.residual, abs=within)

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.stats import beta
 
 from eossim import dynamics, early_training, maps
+from eossim.early_training.uv import UVStarts
 from eossim.plot import bifurcation, four_regimes, phase_diagram, saturation, save, uv_phase_diagram
-from eossim.plot.phases import CONSTANTS, spread
+from eossim.plot.phases import CONSTANTS, PHASES, spread
+from eossim.plot.uv_diagram import uv_means
+from eossim.theory import uv
 
 C = 2.0 ** np.arange(0, 4.01, 0.5)
 
@@ -41,25 +45,104 @@ def test_networks_have_a_panel_for_each_depth(tmp_path):
     np.testing.assert_array_equal(numbers["width"], [16, 64, 16, 64])
     np.testing.assert_allclose(numbers["c_loss"], [3, 4, 4, 2.5])
     np.testing.assert_allclose(numbers["c_loss_largest"], [3, 8, 4, 2.5])
-    np.testing.assert_allclose(numbers["c_max"], [np.nan, np.nan, 12, 8])
+    np.testing.assert_allclose(numbers["c_max"], [16, 16, 12, 8])  # at least the end of the grid
     np.testing.assert_array_equal(numbers["reached_end"], [2, 2, 0, 0])
     for axis, rows in zip(figure.axes, (slice(0, 2), slice(2, 4)), strict=True):
-        drawn = {line.get_color(): line.get_ydata() for line in axis.lines if line.get_marker() in "osD"}
         for name, (_, color, _) in CONSTANTS.items():
-            np.testing.assert_allclose(drawn[color], numbers[name][rows])
+            joined = numbers[name][rows] if name != "c_max" or axis is figure.axes[1] else [np.nan, np.nan]
+            np.testing.assert_allclose(drawn(axis, color), joined)
         assert any(np.all(np.asarray(line.get_ydata()) == 2) for line in axis.lines), "the line c = 2"
         dotted = [line.get_ydata()[1] for line in axis.lines if line.get_linestyle() == ":"]
         np.testing.assert_allclose(dotted, [2.05, 2.55, 4.05])
-        triangles = next(line for line in axis.lines if line.get_marker() == "^")
-        assert len(triangles.get_xdata()) == (2 if axis is figure.axes[0] else 0)
+        np.testing.assert_allclose(marked(axis, "^"), [16, 16] if axis is figure.axes[0] else [])
     assert all(path.stat().st_size for path in save(figure, tmp_path / "f", numbers))
+
+
+def drawn(axis, color):
+    """The solid line of a colour."""
+    return next(line.get_ydata() for line in axis.lines if (line.get_color(), line.get_linestyle()) == (color, "-"))
+
+
+def marked(axis, marker, *, face=None):
+    """Heights of the markers of a shape, if given those filled with a colour."""
+    lines = [line for line in axis.lines if line.get_marker() == marker and face in (None, line.get_markerfacecolor())]
+    return np.concatenate([line.get_ydata() for line in lines])
+
+
+def phase_at(axis, width, c):
+    """The phases whose areas cover a point."""
+    areas = [area for area in axis.collections if area.get_label() in PHASES]
+    return [area.get_label() for area in areas if any(path.contains_point((1 / width, c)) for path in area.get_paths())]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_bands_lie_between_the_constants():
     figure, _ = phase_diagram(networks())
-    areas = figure.axes[1].collections[:5]  # monotone, reduction, loss, both, diverges
-    ends = [area.get_paths()[0].get_extents() for area in areas]
-    np.testing.assert_allclose([(e.y0, e.y1) for e in ends[1:]], [(2, 4), (2.5, 6), (3.75, 12), (8, 32)])
+    areas = [area for area in figure.axes[1].collections if area.get_label() in PHASES]
+    ends = {area.get_label(): area.get_paths()[0].get_extents() for area in areas}
+    expected = {"sharpness-reduction": (2, 4), "catapult-loss": (2.5, 6), "catapult-both": (3.75, 12)}
+    for label, heights in (expected | {"diverge": (8, 32)}).items():
+        np.testing.assert_allclose((ends[label].y0, ends[label].y1), heights)
+
+
+def test_a_mean_with_seeds_beyond_the_grid_is_a_lower_bound():
+    found = networks()
+    found.c_max[1, 0], found.reached_end[1, 0] = [9.0, np.nan], [False, True]
+    figure, numbers = phase_diagram(found)
+    axis = figure.axes[1]
+    np.testing.assert_allclose(numbers["c_max"][2], 12)  # of 9 and at least 16
+    np.testing.assert_allclose(marked(axis, "^"), 12)
+    np.testing.assert_allclose(marked(axis, "D"), 8)
+    np.testing.assert_allclose(drawn(axis, CONSTANTS["c_max"][1]), [np.nan, 8])
+    assert phase_at(axis, 17, 11) == ["catapult-both"]
+    assert phase_at(axis, 17, 14) == phase_at(axis, 17, 30) == []
+    assert "diverges" not in legend(figure), "c_max is known at one width alone"
+    assert "c$_{max}$, at least" in legend(figure)
+    assert "c$_{max}$, at least" not in legend(phase_diagram(found.isel(width=[1], depth=[1]))[0])
+
+
+def test_where_sharpness_rises_first_it_is_not_reduced():
+    found = networks().isel(depth=[1])
+    found["c_sharp"] = found.c_loss * [[0.75], [1.5]]  # 3 below c_loss = 4 at width 16, 3.75 above 2.5 at width 64
+    figure, _ = phase_diagram(found)
+    (axis,) = figure.axes
+    assert phase_at(axis, 17, 2.5) == ["sharpness-reduction"]
+    assert phase_at(axis, 17, 3.5) == ["sharpness-only"]
+    assert phase_at(axis, 60, 3.0) == ["catapult-loss"]
+    assert phase_at(axis, 17, 6.0) == phase_at(axis, 60, 6.0) == ["catapult-both"]
+    assert "sharpness alone rises" in legend(figure)
+
+
+def test_open_markers_where_some_seeds_do_not_reach_a_constant():
+    figure, numbers = phase_diagram(networks())
+    np.testing.assert_array_equal(numbers["c_loss_seeds"], [1, 2, 2, 2])
+    left, right = figure.axes
+    np.testing.assert_allclose(marked(left, "o", face="white"), 3)
+    np.testing.assert_allclose(marked(left, "o", face=CONSTANTS["c_loss"][1]), 4)
+    assert not marked(right, "o", face="white").size
+    assert "open: some seeds only" in legend(figure)
+    assert "open: some seeds only" not in legend(phase_diagram(networks().isel(depth=[1]))[0])
+    failed = networks()
+    failed.failed[0, 0] = [False, True]  # a seed that failed is not one that does not reach c_loss
+    assert not marked(phase_diagram(failed)[0].axes[0], "o", face="white").size
+
+
+def test_a_single_width_has_areas_and_lines_as_in_the_legend():
+    figure, _ = phase_diagram(networks().isel(depth=[1], width=[0]))
+    (axis,) = figure.axes
+    for c, label in ((1.5, "monotone"), (3, "sharpness-reduction"), (5, "catapult-loss"), (8, "catapult-both")):
+        for width in (14, 18):
+            assert phase_at(axis, width, c) == [label]
+    dotted = [line.get_xdata() for line in axis.lines if line.get_linestyle() == ":"]
+    np.testing.assert_allclose(dotted, [[2**-4.5, 2**-3.5]] * 3)
+    assert {PHASES[area.get_label()][0] for area in axis.collections if area.get_label() in PHASES} <= {*legend(figure)}
+    assert "sharpness alone rises" not in legend(figure)
+    assert axis.get_title() == "4 layers"
+    one = networks().isel(depth=[1]).assign_coords(depth=[1])
+    assert phase_diagram(one)[0].axes[0].get_title() == "1 layer"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +152,7 @@ def uv_found():
 
 def test_uv_diagram_has_exact_boundaries(uv_found):
     figure, numbers = uv_phase_diagram(uv_found)
+    means = uv_means(uv_found)[1]
     left, right = figure.axes
     # arXiv:2302.12250, re-derived: c_loss = 2 + 10 s, c_sharp = 2.5 + 14.25 s, c_max = 4 + 12 s at small s.
     lines = {line.get_color(): line for line in left.lines if len(line.get_xdata()) > 2}
@@ -76,11 +160,64 @@ def test_uv_diagram_has_exact_boundaries(uv_found):
         s, c = lines[CONSTANTS[name][1]].get_data()
         assert c[0] == pytest.approx(at_zero, rel=1e-9)
         assert (c[1] - c[0]) / (s[1] - s[0]) == pytest.approx(slope, rel=0.05)
-        np.testing.assert_allclose(numbers[name], uv_found[name].mean("seed"))
+        np.testing.assert_array_equal(numbers[name], means[name][0])
         np.testing.assert_allclose(numbers[name], numbers[f"{name}_exact"], rtol=0.03)
     assert len(right.collections) == 1
-    with pytest.raises(ValueError, match="y = 0"):
-        uv_phase_diagram(early_training.phase_diagram("uv", width=(16,), seeds=2, y=1.0))
+
+
+def test_means_of_the_uv_model_are_over_starts_that_the_exact_ones_are_over():
+    seeds = 2000
+    found = early_training.phase_diagram("uv", width=(1, 4), seeds=seeds, c_max=8, barrier=False)
+    count, means = uv_means(found)
+    for k, width in enumerate((1, 4)):
+        starts = UVStarts.drawn(width, range(seeds))
+        s = ((starts.p - starts.q) / (starts.p + starts.q)) ** 2 / 4  # p, q = λ ± 2√κ f
+        assert count[k] == np.sum(s < 1 / 8)
+        # 4s is Beta(1/2, w/2)
+        inside = beta(0.5, width / 2)
+        share = inside.cdf(0.5)
+        assert abs(count[k] / seeds - share) < 5 * np.sqrt(share * (1 - share) / seeds)
+        for name, (mean, error, exact) in means.items():
+            of_s = getattr(uv, name)
+            each = of_s(s[s < 1 / 8])
+            assert mean[k] == pytest.approx(each.mean(), rel=7e-4)  # start by start; constants are bisected to 7e-4
+            assert error[k] == pytest.approx(each.std(ddof=1) / np.sqrt(each.size), rel=0.01)
+            expected = inside.expect(lambda four_s, of_s=of_s: of_s(four_s / 4), ub=0.5, conditional=True)
+            assert exact[k] == pytest.approx(expected, rel=1e-6)
+            assert abs(mean[k] - exact[k]) < 5 * error[k] + 7e-4 * exact[k]
+
+
+def test_a_mean_that_the_grid_cuts_off_is_none():
+    found = early_training.phase_diagram("uv", width=(16,), seeds=50, c_max=3, barrier=False)
+    means = uv_means(found)[1]
+    assert np.isnan(means["c_max"][0]).all()
+    assert np.isnan(means["c_max"][1]).all()
+    assert means["c_max"][2] > 4
+
+
+@pytest.mark.parametrize(("width", "c_max"), [((16,), 8), ((4, 16), 1)])
+def test_a_single_width_or_c_is_coloured(width, c_max):
+    found = early_training.phase_diagram("uv", width=width, seeds=3, c_max=c_max, barrier=False)
+    right = uv_phase_diagram(found)[0].axes[1]
+    corners = right.collections[0].get_coordinates()
+    low, high = right.get_ylim()
+    assert np.all(np.diff(corners[..., 1], axis=0) > 0)
+    assert np.all(np.diff(corners[..., 0], axis=1) < 0) or len(width) == 1
+    assert np.ptp(corners[..., 0]) > 0
+    assert low <= c_max
+    assert corners[0, 0, 1] < high
+    assert corners[-1, 0, 1] > low
+
+
+def test_with_a_target_there_are_no_exact_lines():
+    found = early_training.phase_diagram("uv", width=(16, 64), seeds=20, y=1.0, c_max=8, barrier=False)
+    figure, numbers = uv_phase_diagram(found)
+    (axis,) = figure.axes
+    assert axis.get_title() == "y = 1"
+    np.testing.assert_array_equal(numbers["c_loss"], found.c_loss.mean("seed"))
+    assert {*numbers} == {"width", "c_loss", "c_sharp", "c_max"}
+    assert PHASES["sharpness-only"][0] in legend(figure)  # with a target sharpness may rise below c = 2
+    assert all(line.get_linestyle() in ("None", "--") for line in axis.lines)
 
 
 def test_colours_on_both_sides_of_an_exact_boundary(uv_found):

@@ -123,3 +123,45 @@ def test_zipped_axes_have_all_their_coordinates(tmp_path):
     assert found.eta.dims == found.beta.dims == ("eta_beta",)
     found.to_netcdf(tmp_path / "found.nc")
     xr.testing.assert_identical(xr.load_dataset(tmp_path / "found.nc"), found)
+
+
+def lines(*labels):
+    """A labelled line for each cell; its values are 10 times the number of the cell, and then one more each."""
+    return [
+        xr.DataArray(10.0 * k + np.arange(len(some)), dims="t", coords={"t": some}, name="v")
+        for k, some in enumerate(labels)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (np.array([4607182418800017408]), np.array([1.0])),  # the bytes of 1.0
+        (np.array([1], "M8[s]"), np.array([1], "M8[ns]")),
+        (np.array(["ab"]), np.array(["a", "b"])),
+        (np.array([0, 1], "i4"), np.array([1 << 32])),
+        (np.zeros(0, "i8"), np.array([1, 2])),
+        (np.array([0.1], "f4"), np.array([0.1])),
+    ],
+)
+def test_labels_of_other_types_are_other_labels(first, second):
+    grid = make_grid({"a": [0, 1]})
+    found = assembled(grid, lines(first, second)).v
+    assert found.sizes["t"] == len(first) + len(second)
+    for k, some in enumerate((first, second)):
+        np.testing.assert_array_equal(found.sel(a=k, t=some), 10.0 * k + np.arange(len(some)))
+        assert np.isfinite(found.sel(a=k)).sum() == len(some)
+
+
+def test_equal_labels_of_other_types_are_one():
+    grid = make_grid({"a": [0, 1]})
+    for first, second in (([1, 2], [1.0, 2.0]), (np.array([1, 2], "i4"), [2, 1]), (["a"], ["a", "bc"])):
+        found = assembled(grid, lines(first, second)).v
+        assert found.sizes["t"] == 2
+        np.testing.assert_array_equal(found.sel(a=1, t=second), [10.0, 11.0])
+
+
+def test_labels_that_cannot_be_told_apart_are_refused():
+    grid = make_grid({"a": [0, 1]})
+    with pytest.raises(ValueError, match="cannot be aligned on 't': float64 does not hold all labels exactly"):
+        assembled(grid, lines([2**53 + 1], [0.5]))

@@ -147,3 +147,10 @@ def test_names_must_be_those_of_the_function():
         check_names(functools.partial(function, rho=1), ["eta", "rho"])
     with pytest.raises(TypeError, match="by position only"):
         check_names(lambda x, /: x, [])
+
+
+@pytest.mark.parametrize("grid", [{"a": ["1", 1]}, {("a", "b"): [("1", 0), (1, 0)]}, {"a": ["x", "x\0"]}])
+def test_values_that_look_alike_are_refused(grid):
+    with pytest.raises(ValueError, match=r"has two values that are one as text, .*: write them in two ways"):
+        make_grid(grid)
+    make_grid({("a", "b"): [("1", 0), (1, 1)]})

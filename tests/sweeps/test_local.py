@@ -2,6 +2,9 @@
 
 import functools
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 import warnings
 
@@ -164,3 +167,21 @@ def test_nothing_is_said_by_libraries_when_a_sweep_ends_early():
         warnings.simplefilter("error")
         with pytest.raises(RuntimeError, match=r"the cell eta=.* failed"):
             sweep(cell, GRID, jobs=2, fail_fast=True)
+
+
+def test_workers_import_again_what_was_edited(tmp_path):
+    """Workers outlive a sweep; what the function imports on its way must not be that of the sweep before."""
+    (tmp_path / "study_late.py").write_text("def cell(a):\n    import study_part\n    return study_part.add(a)\n")
+    script = textwrap.dedent("""
+        from pathlib import Path
+        import eossim, study_late
+        if __name__ == "__main__":
+            for k in (1, 200, 30000):
+                Path("study_part.py").write_text(f"def add(a): return a + {k}")
+                print(eossim.sweep(study_late.cell, {"a": [0, 1, 2, 3]}, jobs=2).value.values.tolist())
+    """)
+    (tmp_path / "run.py").write_text(script)
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "check": True, "timeout": 60}
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "run.py"], env=environment, **options)
+    assert done.stdout.split("\n")[:3] == [str([k, k + 1, k + 2, k + 3]) for k in (1, 200, 30000)]

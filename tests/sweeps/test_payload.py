@@ -1,6 +1,7 @@
 """What a cell returned, as bytes and back: to the bit."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given
@@ -135,3 +136,34 @@ def test_a_payload_holds_no_code():
     head, _, body = payload.partition(b"\n")
     assert head.startswith(b"[[")
     assert len(body) == 3 * 8 + 4
+
+
+def test_masked_values_are_missing():
+    masked = np.ma.masked_array([1.0, -999.0], [False, True])
+    for value in ({"a": masked, "b": [masked, masked]}, {"a": masked, "b": np.ma.stack([masked, masked])}):
+        found = {name: back for name, (_, back) in unpack(pack(value, {}, ())).items()}
+        np.testing.assert_array_equal(found["a"], [1.0, np.nan])
+        np.testing.assert_array_equal(found["b"], [[1.0, np.nan]] * 2)
+    _, back = unpack(pack(np.ma.masked_array([1, 2], False), {}, ()))["value"]
+    assert back.tolist() == [1, 2]
+    assert back.dtype == np.int64
+    assert np.isnan(unpack(pack(np.ma.masked, {}, ()))["value"][1])
+    with pytest.raises(TypeError, match="'value' is masked in part, and int64 has no NaN"):
+        pack(np.ma.masked_array([1, 2], [False, True]), {}, ())
+
+
+def test_tables_of_pandas_keep_their_labels():
+    series = pd.Series([1.0, 2.0], index=pd.Index(["p", "q"], name="part"))
+    table = pd.DataFrame({"x": [1, 2], "y": [3.0, 4.0]}, index=[10, 20])
+    for value in (series, {"value": series}):
+        found = unpack(pack(value, {}, ()))
+        assert found["value"][0].dims == ("part",)
+        assert found["part"][1].tolist() == ["p", "q"]
+    found = unpack(pack(table, {}, ()))
+    assert {name: (field.dims, back.tolist()) for name, (field, back) in found.items()} == {
+        "x": (("index",), [1, 2]),
+        "y": (("index",), [3.0, 4.0]),
+        "index": (("index",), [10, 20]),
+    }
+    with pytest.raises(TypeError, match="'t' is a table: return it by itself"):
+        pack({"t": table}, {}, ())

@@ -94,7 +94,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path):
     later = filled(tmp_path / "later")
     with sqlite3.connect(later) as database:
         database.execute("PRAGMA user_version = 7")
-    with pytest.raises(ValueError, match="has format 7; this eossim reads format 1"):
+    with pytest.raises(ValueError, match="has format 7; this eossim reads format 2"):
         Store(later, ME)
 
 
@@ -134,6 +134,44 @@ def test_a_flipped_bit_in_a_result_is_found(tmp_path):
     path.write_bytes(content.replace(bytes([2]) * 100, bytes([2]) * 99 + bytes([3])))
     with pytest.raises(ValueError, match=r"the cell k2 does not match its checksum.: restore a copy"):
         loaded(path)
+
+
+def changed(path, statement):
+    with sqlite3.connect(path) as database:
+        database.execute(statement)
+    database.close()
+    return path
+
+
+def test_a_result_under_the_key_of_another_cell_is_found(tmp_path):
+    path = changed(filled(tmp_path / "s"), "UPDATE cells SET key = 'k3' WHERE key = 'k2'")
+    with pytest.raises(ValueError, match=r"the cell k3 does not match its checksum"):
+        loaded(path, 4)
+
+
+def test_damaged_text_is_said_to_be_damage(tmp_path):
+    path = changed(filled(tmp_path / "s"), "UPDATE cells SET key = CAST(x'6bff' AS TEXT) WHERE key = 'k2'")
+    assert sorted(loaded(path)) == [0, 1]  # that cell is computed again
+    for value in ("CAST(x'7bff7d' AS TEXT)", "'[1]'", "'3'"):
+        path = filled(tmp_path / f"s{len(value)}")
+        with pytest.raises(ValueError, match="is damaged or no store"):
+            loaded(changed(path, f"UPDATE sweep SET value = {value}"))
+
+
+def test_damage_anywhere_is_said_or_harmless(tmp_path):
+    """One byte at a time, in the pages of keys and of the identity."""
+    path = filled(tmp_path / "s", 40)
+    content = path.read_bytes()
+    for place in range(100, len(content), 151):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            cells = loaded(path, 40)
+        except ValueError as error:
+            assert "damaged" in str(error) or "belongs to another function" in str(error)  # noqa: PT017
+        except OSError as error:
+            assert "cannot use store" in str(error)  # noqa: PT017
+        else:
+            assert all(cells[k] == bytes([k % 256]) * 100 for k in cells)
 
 
 def test_a_full_database_keeps_what_was_done(tmp_path):

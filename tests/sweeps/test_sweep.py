@@ -176,6 +176,26 @@ def test_failures_are_recorded_and_tried_again(tmp_path):
     assert again.value.values.tolist() == [0.1, 0.2, 0.3]
 
 
+def test_results_that_cannot_be_arrays_and_odd_messages_are_recorded(tmp_path):
+    class Gone:
+        def __array__(self, dtype=None, copy=None):
+            raise OSError("the file is gone")
+
+    def cell(eta):
+        if eta == 0.2:
+            return Gone()
+        if eta == 0.3:
+            raise OSError("no file " + os.fsdecode(b"\xff.npz"))
+        return eta
+
+    with pytest.warns(UserWarning, match="2 of 4 cells failed"):
+        found = sweep(cell, {"eta": [0.1, 0.2, 0.3, 0.4]}, executor="serial", store=tmp_path / "s")
+    assert found.error.values[1] == "OSError: the file is gone"
+    assert found.error.values[2].endswith(r"OSError: no file \udcff.npz")
+    np.testing.assert_array_equal(found.value, [0.1, np.nan, np.nan, 0.4])
+    found.to_netcdf(tmp_path / "found.nc")
+
+
 @pytest.mark.parametrize("executor", ["serial", "local"])
 def test_fail_fast_raises_once_everything_finished_is_stored(tmp_path, executor):
     def cell(eta):

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from eossim import formulas
+from eossim import dynamics, formulas
 from eossim._map import Map
 from eossim.maps import SHIPPED
 from eossim.symbolic.emit_map import map_source
@@ -54,5 +55,14 @@ def test_a_map_without_observables_has_no_extremes():
 def test_refused(update, message):
     refused = Map("refused", state="x", parameters="a", update={"x": f"{update} + a"})
     assert refused.jacobian.shape == (1, 1)  # symbolic work goes on
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as raised:
         refused.step([0.5], a=1.0)
+    assert str(raised.value).endswith("eossim.dynamics.FunctionMap(step, dim=1, parameters=('a',))")
+
+
+def test_the_way_out_of_a_refusal():
+    refused = Map("sine", state="x", parameters="a", update={"x": "a*sin(x)"})
+    with pytest.raises(ValueError, match="FunctionMap"):
+        dynamics.fixed_points(refused, a=0.5)
+    way_out = dynamics.FunctionMap(lambda x, a: a[..., None] * np.sin(x), dim=1, parameters=("a",))
+    np.testing.assert_allclose(way_out.step(np.array([0.5]), a=0.5), [0.5 * np.sin(0.5)])

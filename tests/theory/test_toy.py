@@ -16,8 +16,8 @@ from eossim.theory import minimalist, second_order, self_stabilization
 
 
 def test_second_order_limit():
-    np.testing.assert_allclose(second_order.limit([0.0, 0.01, 0.2]), [2, 1.995, 1.9], rtol=1e-15)
-    assert np.isnan(second_order.limit([-0.1, 1.1, np.nan])).all()
+    np.testing.assert_allclose(second_order.limit([1e-300, 0.01, 0.2]), [2, 1.995, 1.9], rtol=1e-15)
+    assert np.isnan(second_order.limit([-0.1, 0.0, 1.1, np.nan])).all()
 
 
 @pytest.mark.parametrize(("epsilon", "end"), [(0.001, 1.99950), (0.003, 1.99849), (0.03, 1.98421)])
@@ -26,6 +26,22 @@ def test_second_order_runs_end_there(epsilon, end):
     assert abs(z) < 1e-3
     assert pytest.approx(end, abs=5.1e-6) == T
     assert pytest.approx(second_order.limit(epsilon), abs=epsilon**2) == T
+
+
+def test_second_order_without_negative_curvature_does_not_end():
+    run = orbit(second_order_map, [0.1, 2.5], 100_001, at=[99_999, 100_000, 100_001], eps=0.0, E=0.0)[:, 0]
+    np.testing.assert_allclose(run[2], run[0], rtol=1e-9)  # a 2-cycle, no limit
+    assert np.abs(run[1] - run[0]).min() > 0.5
+
+
+@pytest.mark.parametrize("epsilon", [0.001, 0.003])
+def test_second_order_needs_a_start_well_above_the_line(epsilon):
+    """From T = 2 + 2z + 10ε runs end within ε² of the limit, from a tenth of the distance they do not."""
+    z = np.array([0.02, 0.05, 0.1, 0.2])
+    for above, near in ((10, True), (1, False)):
+        starts = np.stack([z, 2 + 2 * z + above * epsilon], -1)
+        end = orbit(second_order_map, starts, int(400 / epsilon), eps=epsilon, E=0.0)[0, :, 1]
+        assert np.all((np.abs(end - second_order.limit(epsilon)) < 2 * epsilon**2) == near)
 
 
 # --- the four-parameter example ---
@@ -54,13 +70,16 @@ def test_runs_end_a_little_below_the_edge(eta, gap, steps):
     starts = np.stack([x, 0.97 / x], -1)
     end = orbit(minimalist_map, starts, steps, eta=eta)[0]
     np.testing.assert_allclose(end.prod(-1), 1, rtol=1e-6)
-    np.testing.assert_allclose((2 / eta - minimalist.sharpness(end[:, 0])) / eta, gap, atol=6e-4)
+    found = minimalist.sharpness(end[:, 0])
+    np.testing.assert_allclose((2 / eta - found) / eta, gap, atol=6e-4)
+    np.testing.assert_allclose(found, minimalist.limit(eta), atol=5 * eta**3)
 
 
 def test_minimalist_outside_the_domain():
     assert np.isnan(minimalist.sharpness([0.0, -1.0])).all()
     assert np.isnan(minimalist.edge_minimum([0.0, 0.51, -0.1])).all()
     assert minimalist.edge_minimum(0.5) == 1
+    assert np.isnan(minimalist.limit([0.0, 0.51, -0.1, np.nan])).all()
 
 
 # --- self-stabilisation ---

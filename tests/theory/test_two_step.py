@@ -63,6 +63,28 @@ def test_reference():
     assert two_step.two_cycle_is_born([1.0, 1.0], [1.0, 0.0], [2.9, 3.1]).tolist() == [True, False]
 
 
+@given(st.floats(0.2, 5), derivatives, derivatives, st.integers(-150, 150), st.integers(-200, 200))
+def test_units_of_loss_and_x_do_not_matter(f2, f3, f4, loss, x):
+    # f → a f(x/b): derivatives of order n are multiplied by a/bⁿ, the coefficient by 1/b².
+    f3, f4 = (v if abs(v) > 1e-3 else 0.0 for v in (f3, f4))
+    scaled = [float(np.ldexp(v, loss - n * x)) for n, v in ((2, f2), (3, f3), (4, f4))]
+    assert two_step.two_cycle_is_born(*scaled) == two_step.two_cycle_is_born(f2, f3, f4)
+    assert two_step.coefficient(*scaled) == np.ldexp(two_step.coefficient(f2, f3, f4), -2 * x)
+    g2, g3 = (-2 * v for v in (f3, f4))
+    of_map = two_step.two_cycle_of_map_is_born(np.ldexp(g2, -x), np.ldexp(g3, -2 * x))
+    assert of_map == two_step.two_cycle_of_map_is_born(g2, g3)
+
+
+def test_tiny_derivatives():
+    assert two_step.two_cycle_is_born(1e-170, 1e-170, 0.0)
+    assert two_step.two_cycle_is_born(1.0, 1e-170, 0.0)
+    assert not two_step.two_cycle_is_born(1e-170, 0.0, 1e-170)
+    assert two_step.two_cycle_is_born(1e-170, 0.0, -1e-300)
+    assert not two_step.two_cycle_is_born(1.0, 0.0, 0.0)
+    assert two_step.two_cycle_of_map_is_born(1e-170, 0.0)
+    assert two_step.coefficient(1e200, 1e200, 1.0) == pytest.approx(-2, rel=1e-15)
+
+
 def test_losses_of_one_variable():
     found = two_step.at_minimum(lambda x: sp.log(sp.cosh(x)), 0)
     assert (found.f2, found.f3, found.f4, found.eta) == (1, 0, -2, 2)

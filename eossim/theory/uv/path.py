@@ -40,7 +40,10 @@ def peak_bound(eta: ArrayLike, kappa: ArrayLike) -> np.ndarray:
     NaN unless η > 0 and κ > 0.
     """
     return inside(
-        lambda eta, kappa: 2 / (kappa * eta**2), lambda eta, kappa: (eta > 0) & (kappa > 0), eta=eta, kappa=kappa
+        lambda eta, kappa: 2 / (np.sqrt(kappa) * eta) ** 2,
+        lambda eta, kappa: (eta > 0) & (kappa > 0),
+        eta=eta,
+        kappa=kappa,
     )
 
 

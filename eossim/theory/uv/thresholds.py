@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ...formulas import toy
 from .._elementwise import inside
+from ._scaled import scaled
 
 #: Largest s without a target, and what rounding may add to it.
 _LARGEST = 0.25 * (1 + 1e-12)
@@ -25,7 +26,7 @@ def s_parameter(f: ArrayLike, ntk: ArrayLike, kappa: ArrayLike, y: ArrayLike = 0
         kappa: κ = ‖x‖²/m.
         y: Target.
     """
-    return inside(toy.uv_s, _kernel_positive, f=f, lam=ntk, kappa=kappa, y=y)
+    return inside(scaled(toy.uv_s, 0), _kernel_positive, f=f, lam=ntk, kappa=kappa, y=y)
 
 
 def sharpness(f: ArrayLike, ntk: ArrayLike, kappa: ArrayLike, y: ArrayLike = 0.0) -> np.ndarray:
@@ -40,7 +41,7 @@ def sharpness(f: ArrayLike, ntk: ArrayLike, kappa: ArrayLike, y: ArrayLike = 0.0
         kappa: κ = ‖x‖²/m.
         y: Target.
     """
-    return inside(toy.uv_sharpness, _kernel_positive, f=f, lam=ntk, kappa=kappa, y=y)
+    return inside(scaled(toy.uv_sharpness, 1, by_target=True), _kernel_positive, f=f, lam=ntk, kappa=kappa, y=y)
 
 
 def conversion(s: ArrayLike) -> np.ndarray:

@@ -34,6 +34,24 @@ def test_gradient_flow_against_an_integrator(seed, y):
     assert problem.sharpness(end) == pytest.approx(expected, rel=1e-5)
 
 
+@given(seeds, st.integers(1, 9), st.sampled_from([0.7, -1.5, 0.0]))
+def test_flow_on_the_balanced_manifold(seed, width, y):
+    """u = ±v stays so: f = ±|u|²/√w falls to 0, the saddle, unless it has the sign of y."""
+    problem = UVModel(width, y=y)
+    v = np.random.default_rng(seed).standard_normal(width)
+    for sign in (1, -1):
+        w = problem.join(sign * v[:, None], v)
+        found = uv.gradient_flow_end(problem.function(w), problem.ntk(w), problem.kappa, y)
+        ends_at_minimum = sign * y > 0
+        assert found == pytest.approx(2 * np.sqrt(problem.kappa) * abs(y) if ends_at_minimum else 0, rel=1e-9)
+    eta = 0.02 / max(problem.ntk(w), 1)
+    P, Q, Y = problem.unit_free(problem.join(v[:, None] * -np.sign(y), v), eta)
+    if y:
+        first = [0.0, Q[()]] if y > 0 else [P[()], 0.0]
+        after = orbit(uv_map, first, 20_000, Y=Y)[0, 0].sum() / (2 * eta)
+        assert after < 1e-3 * problem.ntk(w)
+
+
 def test_zero_output_reference():
     assert uv.zero_output_c_loss(1.0, 1 / 8, 1.5) == pytest.approx(2.457737973711325, rel=1e-14)
     assert uv.zero_output_c_loss(1.0, 1 / 8, 0.0) == 2

@@ -87,6 +87,32 @@ def test_sharpness_and_s_at_fifty_digits(f, excess, kappa, y):
         assert abs(mp.mpf(float(uv.s_parameter(f, lam, kappa, y))) - s) <= mp.mpf(1e-14) * abs(s) + mp.mpf(1e-300)
 
 
+@given(
+    outputs, st.floats(1e-3, 10), st.floats(1e-3, 10), st.floats(-3, 3), st.integers(-450, 450), st.integers(-450, 450)
+)
+def test_units_do_not_matter(f, excess, kappa, y, of_kernel, of_kappa):
+    """λ → aλ, κ → b²κ, f → a/b f and y → a/b y: the sharpness is multiplied by a, s by 1."""
+    f, y = (v if abs(v) > 1e-3 else 0.0 for v in (f, y))
+    lam = 2 * np.sqrt(kappa) * abs(f) + excess
+    by_output = of_kernel - of_kappa
+    scaled = [np.ldexp(f, by_output), np.ldexp(lam, of_kernel), np.ldexp(kappa, 2 * of_kappa), np.ldexp(y, by_output)]
+    assert uv.s_parameter(*scaled) == uv.s_parameter(f, lam, kappa, y)
+    assert uv.sharpness(*scaled) == np.ldexp(uv.sharpness(f, lam, kappa, y), of_kernel)
+    end = uv.gradient_flow_end(f, lam, kappa, y)
+    assert uv.gradient_flow_end(*scaled) == np.ldexp(end, of_kernel)
+    assert uv.zero_output_c_loss(*scaled[1:]) == uv.zero_output_c_loss(lam, kappa, y)
+
+
+def test_tiny_and_huge_starts():
+    assert uv.sharpness(1e-170, 1e-160, 1.0) == pytest.approx(1e-160, rel=1e-14)
+    assert uv.sharpness(1e200, 3e200, 1.0) == pytest.approx((3 + np.sqrt(21)) / 2 * 1e200, rel=1e-14)
+    assert uv.sharpness(0.0, 1e-170, 1.0, 1e150) == pytest.approx(1e150, rel=1e-14)
+    assert uv.s_parameter(1e-170, 1e-165, 1.0) == pytest.approx(1e-10, rel=1e-14)
+    assert uv.zero_output_c_loss(1e-200, 1.0, 1e-200) == pytest.approx(1 + np.sqrt(5), rel=1e-14)
+    assert uv.peak_bound(1e-170, 1e300) == pytest.approx(2e40, rel=1e-14)
+    assert uv.gradient_flow_end(1e-170, 1e-165, 1.0) == pytest.approx(1e-165, rel=1e-9)
+
+
 @given(seeds, st.integers(2, 30), st.sampled_from([0.0, 0.0, 0.7, -1.5]))
 def test_one_step_raises_the_loss_from_k_loss_on(seed, width, y):
     rng = np.random.default_rng(seed)
