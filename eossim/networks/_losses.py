@@ -10,14 +10,14 @@ import math
 
 import numpy as np
 
-from .._jit import summing
+from .._jit import kernel
 from ._elementary import exp
 
 MSE, CROSS_ENTROPY = range(2)
 LOSSES = {"mse": MSE, "cross-entropy": CROSS_ENTROPY}
 
 
-@summing
+@kernel
 def loss_of(
     loss: int,
     factor: float,
@@ -33,7 +33,8 @@ def loss_of(
     Mean square: factor Σ weight (f - y)². Cross-entropy: Σ weight (log Σ exp f - f at the label).
     """
     width = len(weight)
-    total = F.dtype.type(0)
+    # A sum for each sample first: its order is fixed, whichever process compiled it, and samples are the lanes.
+    each, total = np.zeros_like(weight), F.dtype.type(0)
     if loss == MSE:
         one = F.dtype.type(factor)
         two = one + one
@@ -41,8 +42,10 @@ def loss_of(
             row = o * width
             for s in range(width):
                 d = F[row + s] - Y[row + s]
-                total += weight[s] * (d * d)
+                each[s] += weight[s] * (d * d)
                 D[row + s] = two * weight[s] * d
+        for s in range(width):
+            total += each[s]
         return one * total
     top, partition = np.empty_like(weight), np.zeros_like(weight)
     top[:] = F[:width]
@@ -61,13 +64,13 @@ def loss_of(
             y = Y[row + s]
             state[row + s] /= partition[s]
             D[row + s] = weight[s] * (state[row + s] - y)
-            total += weight[s] * y * (top[s] - F[row + s])
+            each[s] += weight[s] * y * (top[s] - F[row + s])
     for s in range(width):
-        total += weight[s] * math.log(partition[s])
+        total += each[s] + weight[s] * math.log(partition[s])
     return total
 
 
-@summing
+@kernel
 def tangent_of(
     loss: int,
     factor: float,

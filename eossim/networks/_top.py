@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._jit import kernel, summing
+from .._jit import kernel
 from ._passes import curvature
 
 #: Length of the gradient, in units of the residual, in the first direction beyond those given: an eigenvalue that grew
@@ -18,6 +18,8 @@ _FRESH = 0.3
 _GAP, _NEW = 1e-3, 1e-5
 #: Ritz vectors kept when the subspace is full.
 _KEPT = 4
+#: Sums of an inner product side by side.
+_LANES = 32
 
 
 @kernel
@@ -166,9 +168,16 @@ def _combine(rows, factors, out):  # type: ignore[no-untyped-def]
         _add(out, factors[k], rows[k])
 
 
-@summing
+@kernel
 def _dot(a, b):  # type: ignore[no-untyped-def]
+    """Return the inner product in double precision; `_LANES` sums side by side, whose order is fixed."""
+    sums, body = np.zeros(_LANES), a.size - a.size % _LANES
+    for start in range(0, body, _LANES):
+        for k in range(_LANES):
+            sums[k] += np.float64(a[start + k]) * np.float64(b[start + k])
     total = 0.0
-    for i in range(a.size):
+    for k in range(_LANES):
+        total += sums[k]
+    for i in range(body, a.size):
         total += np.float64(a[i]) * np.float64(b[i])
     return total
