@@ -6,13 +6,14 @@ _DIGEST = """
 import numpy as np
 from eossim import MLP
 rng = np.random.default_rng(0)
-X, y = rng.standard_normal((100, 5)), rng.standard_normal((100, 10))
-problem = MLP((5, 19, 10), "relu", "mse", X, y, dtype=np.float32)
-w = problem.initial(0)
-linear = problem.linearize(w)
+X, y = rng.standard_normal((512, 64)), rng.standard_normal((512, 10))
+problem = MLP((64, 8, 10), "relu", "mse", X, y, bias=False, reduction="mean", dtype=np.float32)
 rows = rng.standard_normal((2, problem.dim)).astype(np.float32)
-found = linear.sharpness(rows)
-parts = [problem.loss(w), *problem.loss_and_grad(w), found.value, found.vectors, problem.sample_hvp(w, rows[0])]
+parts = []
+for k in range(6):
+    w = problem.initial(0) * np.float32(1 + 0.01 * k)
+    found = problem.linearize(w).sharpness(rows)
+    parts += [*problem.loss_and_grad(w), found.value, found.vectors, problem.sample_hvp(w, rows[0], batch=[3, 5])]
 print(b"".join(np.asarray(part).tobytes() for part in parts).hex())
 """
 
