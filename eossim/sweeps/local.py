@@ -21,7 +21,7 @@ from .fingerprint import name_of, project_modules
 from .grid import Grid
 from .origin import versions
 from .project import file_digest, project_files
-from .worker import Outcome, Shipped, few_threads, run_batch, run_cell
+from .worker import Outcome, Shipped, end_with, few_threads, run_batch, run_cell
 
 #: Backends that share this process: nothing is pickled.
 _SHARED = ("threading",)
@@ -65,10 +65,11 @@ def _run(
 ) -> Generator[list[Outcome]]:
     cores = max(1, available_cores() // jobs)
     tasks = (
-        joblib.delayed(run_batch)(function, [(k, grid.cell(k)) for k in batch], grid.dims, cores, os.getpid())
-        for batch in batches
+        joblib.delayed(run_batch)(function, [(k, grid.cell(k)) for k in batch], grid.dims, cores) for batch in batches
     )
-    options = {"inner_max_num_threads": 1} if backend == "loky" else {}
+    options: dict[str, Any] = {}
+    if backend == "loky":
+        options = {"inner_max_num_threads": 1, "initializer": end_with, "initargs": (os.getpid(),)}
     with joblib.parallel_config(backend=backend, n_jobs=jobs, **options):
         found = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)(tasks)
     try:

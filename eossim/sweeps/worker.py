@@ -55,7 +55,6 @@ def run_batch(
     cells: Sequence[Cell],
     dims: Sequence[str],
     cores: int | None,
-    parent: int | None = None,
 ) -> tuple[list[Outcome], float]:
     """Run cells one after the other; return what came of them and the seconds it took.
 
@@ -64,10 +63,7 @@ def run_batch(
         cells: Numbers and keywords.
         dims: Dimensions of the grid.
         cores: Cores for eossim's own threads; None leaves them as they are.
-        parent: Process whose child this one may be; it then ends with it.
     """
-    if parent == os.getppid():
-        _end_with(parent)
     if isinstance(function, Shipped):
         _forget_changed(function.files)
     call = _unshipped(function) if isinstance(function, Shipped) else function
@@ -101,9 +97,11 @@ def _text(error: BaseException, skip: int | None) -> str:
     return "".join(lines).strip().encode("utf-8", "backslashreplace").decode()
 
 
-@functools.cache
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent: orphans would go on with their cells, and then wait for minutes."""
+def end_with(parent: int) -> None:
+    """End this worker soon after its parent: orphans would go on with their cells, and then wait for minutes.
+
+    Called when the worker starts, before it asks for cells: the parent may be gone by then.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

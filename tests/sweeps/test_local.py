@@ -185,3 +185,8 @@ def test_workers_import_again_what_was_edited(tmp_path):
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "run.py"], env=environment, **options)
     assert done.stdout.split("\n")[:3] == [str([k, k + 1, k + 2, k + 3]) for k in (1, 200, 30000)]
+
+
+def test_a_worker_that_starts_after_its_parent_died_ends():
+    script = "import os, time; from eossim.sweeps.worker import end_with; end_with(os.getpid()); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=30).returncode == 1
