@@ -230,3 +230,10 @@ def figure_path(name: str, path: Path) -> None:
     """Raise ValueError unless `path` is a figure to be written to a folder that exists."""
     if path.suffix not in (".png", ".svg", ".pdf") or not path.resolve().parent.is_dir():
         raise ValueError(f"{name} must be a .png, .svg or .pdf file in an existing folder, got {str(path)!r}")
+
+
+def has_gradient(problem: Any) -> None:
+    """Raise TypeError unless a problem has ``dim``, ``loss`` and ``grad``."""
+    for name in ("dim", "loss", "grad"):
+        if not hasattr(problem, name):
+            raise TypeError(f"problem must have dim, loss(w) and grad(w), got {type(problem).__name__} without {name}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ._check import choice, existing_folder, figure_path, positive_int
 from ._tables import text_table
+from .data import load
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -87,17 +88,17 @@ def report(
     for name, value in other.items():
         if value is not None:
             raise ValueError(f"--{name} is for --model {'uv' if networks else 'mlp'}, got --{name} {value}")
-    data = data or "digits"
+    source = data or "digits"
     chosen: dict[str, Any] = {"c_max": 8.0, "step": _FINE, "y": y}
     if networks:
-        chosen = {"depth": whole_numbers("--depth", depth or "2,4,8"), "data": data, "c_max": 128.0}
+        chosen = {"depth": whole_numbers("--depth", depth or "2,4,8"), "data": load(source), "c_max": 128.0}
         chosen["samples"] = None if samples is None else positive_int("--samples", samples)
     chosen["steps"] = None if steps is None else positive_int("--steps", steps)
     if width is not None:
         chosen["width"] = whole_numbers("--width", width)
     if c_max is not None:
         chosen["c_max"] = c_max
-    stem = f"phase_diagram_{model}" + (f"_{Path(data).stem}" if networks else "")
+    stem = f"phase_diagram_{model}" + (f"_{Path(source).stem}" if networks else "")
     out = out or Path(f"{stem}.png")
     figure_path("--out", out)
     if networks:
@@ -138,10 +139,9 @@ def report(
 
 def _settings(chosen: dict[str, Any]) -> str:
     """Return a short digest of all that the cells of networks depend on besides their place in the grid."""
-    from . import data
     from .sweeps.origin import versions_here
 
-    loaded = data.load(chosen["data"])
+    loaded = chosen["data"]
     others = {name: value for name, value in chosen.items() if name not in ("depth", "width", "data")}
     digest = hashlib.sha256(repr((sorted(others.items()), versions_here(files=True))).encode())
     for array in (loaded.X, loaded.y):
@@ -188,7 +188,7 @@ def _in_the_uv_model(found: xr.Dataset) -> str:
     """Return mean constants beside their exact values; nothing where there are none, with a target."""
     if "uv_c_loss" not in found:
         return ""
-    from .plot.uv_diagram import uv_means
+    from .early_training.uv_means import uv_means
 
     count, means = uv_means(found)
     rows = [

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._check import finite_array, in_interval
+from .._check import finite_array, has_gradient, in_interval
 
 
 class _Descended(Protocol):
@@ -61,9 +61,7 @@ def estimate_critical_step(
         ValueError: If a number is out of range, the loss at w is not positive and finite, the gradient there is 0 or
             not finite, or the loss falls along it without end and there is no `eta_target`.
     """
-    missing = [name for name in ("dim", "loss", "grad") if not hasattr(problem, name)]
-    if missing:
-        raise TypeError(f"problem must have dim, loss(w) and grad(w), got {problem!r} without {missing[0]}")
+    has_gradient(problem)
     x = finite_array("w", w, shape=(problem.dim,))
     in_interval("delta", delta, 0.0, open_low=True)
     in_interval("start", start, 0.0, np.inf, open_low=True, open_high=True)

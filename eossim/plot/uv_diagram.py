@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from matplotlib.patches import Patch
 from ..early_training.classify import LABELS
 from ..early_training.uv import UVStarts
 from ..early_training.uv_cell import uv_cell
+from ..early_training.uv_means import uv_means
 from ..theory import uv
 from .phases import CONSTANTS, PHASES, c_axis, cell_edges, width_axis
 from .risk_parts import Numbers
@@ -22,8 +22,6 @@ from .style import COLORS, new_figure
 if TYPE_CHECKING:
     import xarray as xr
 
-#: From here on loss and sharpness of starts first rise at later steps than the first, or never.
-ONE_STEP = 0.125
 #: Range of c that is drawn, points of the left panel along s and along c, and the steps of its runs.
 _RANGE = (1.5, 7.0)
 _S, _C, _STEPS = 160, 200, 1000
@@ -61,48 +59,13 @@ def uv_phase_diagram(found: xr.Dataset) -> tuple[Figure, Numbers]:
     return figure, numbers
 
 
-def uv_means(found: xr.Dataset) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
-    """Return means of the critical constants over the starts for which those of one step are exact.
-
-    Those are the starts with s < 1/8, for which runs of any number of steps first raise loss and sharpness at the first
-    step. The parameter s follows from sharpness and loss: S = ½(λ + √(λ² + 12 κf²)), so that λ = S - 6κL/S (derived).
-
-    Args:
-        found: Result of `eossim.phase_diagram` for Gaussian starts of the uv model with y = 0.
-
-    Returns:
-        How many starts of each width have s < 1/8; and for each constant the mean over them, its standard error and the
-        exact mean over Gaussian starts with s < 1/8, each of shape (width,). Mean and error are NaN where some of these
-        starts do not reach the constant, the grid of c being too short; the error is NaN of a single start.
-    """
-    cells = found.transpose("width", "seed", ...)
-    kappa_loss = cells.loss0.values / cells.width.values[:, None]
-    ntk = cells.sharpness0.values - 6 * kappa_loss / cells.sharpness0.values
-    inside = 2 * kappa_loss / ntk**2 < ONE_STEP  # False for a cell that failed
-    count = inside.sum(axis=1)
-
-    def exact(constant: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        return uv.mean(lambda s: np.where(s < ONE_STEP, constant(s), 0.0), cells.width.values)
-
-    means = {}
-    with np.errstate(all="ignore"):
-        for name in CONSTANTS:
-            # One that cannot be told from c_max is within the tolerance of it.
-            values = np.where(inside, cells[name].fillna(cells.c_max).values, 0.0)
-            mean = values.sum(axis=1) / count
-            squares = np.where(inside, (values - mean[:, None]) ** 2, 0.0).sum(axis=1)
-            error = np.sqrt(squares / (count - 1) / count)
-            means[name] = (mean, error, exact(getattr(uv, name)) / exact(np.ones_like))
-    return count, means
-
-
 def _against_s(axis: Any, low: float) -> set[str]:
     """Colour runs by their phase, over s and c, draw the exact boundaries, and return the phases."""
     s, c = np.linspace(0.25 / _S, 0.25, _S), np.geomspace(low, _RANGE[1], _C)
     starts = UVStarts(1 + 2 * np.sqrt(s), 1 - 2 * np.sqrt(s), kappa=1.0)
     found = uv_cell(starts, c, steps=_STEPS, refine=False, barrier=False)
     _colour(axis, np.concatenate([s - s[0] / 2, [s[-1] + s[0] / 2]]), found.label.expand_dims("start"))
-    one_step = ONE_STEP * (1 - np.linspace(1, 1e-3, 200) ** 2)
+    one_step = uv.ONE_STEP * (1 - np.linspace(1, 1e-3, 200) ** 2)
     axis.plot(one_step, uv.c_loss(one_step), color=CONSTANTS["c_loss"][1])
     axis.plot(one_step, uv.c_sharp(one_step), color=CONSTANTS["c_sharp"][1])
     line = np.linspace(0, 0.25, 100)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .._check import has_gradient
+
 #: Samples whose gradients are copied at a time.
 _ROWS = 64
 
@@ -32,11 +34,7 @@ class Oracle:
     """
 
     def __init__(self, problem: Any) -> None:
-        for name in ("dim", "loss", "grad"):
-            if not hasattr(problem, name):
-                raise TypeError(
-                    f"problem must have dim, loss(w) and grad(w), got {type(problem).__name__} without {name}"
-                )
+        has_gradient(problem)
         self.problem, self.dim = problem, int(problem.dim)
         kind = np.dtype(getattr(problem, "dtype", np.float64))
         self.dtype = kind if kind == np.float32 else np.dtype(np.float64)

@@ -19,6 +19,7 @@ from .flow import eta_critical, gradient_flow_end, zero_output_c_loss
 from .manifold import FixedPoint, TwoCycle, bifurcations, fixed_points, two_cycle
 from .path import peak_bound, raises_barrier, segment_loss, segment_peak, segment_products, waiting_time
 from .thresholds import (
+    ONE_STEP,
     c_loss,
     c_max,
     c_sharp,
@@ -33,6 +34,7 @@ from .thresholds import (
 )
 
 __all__ = [
+    "ONE_STEP",
     "FixedPoint",
     "TwoCycle",
     "bifurcations",

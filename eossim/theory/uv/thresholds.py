@@ -13,6 +13,8 @@ from ...formulas import toy
 from .._elementwise import inside
 from ._scaled import scaled
 
+#: From this s on loss and sharpness first rise at later steps than the first, or never.
+ONE_STEP = 0.125
 #: Largest s without a target, and what rounding may add to it.
 _LARGEST = 0.25 * (1 + 1e-12)
 
@@ -57,7 +59,7 @@ def k_loss(s: ArrayLike) -> np.ndarray:
     """
 
     def smallest(s: np.ndarray) -> np.ndarray:
-        early = s < 0.125
+        early = s < ONE_STEP
         return np.where(early, toy.uv_k_loss(s=np.where(early, s, 0.0)), 1 / s)
 
     return inside(smallest, lambda s: np.isfinite(s), s=s)
