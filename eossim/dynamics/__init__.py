@@ -3,7 +3,8 @@
 from ..engine.iterate import extremes, orbit
 from .basins import basin_fractions
 from .bifurcation import bifurcation_diagram
-from .cycles import Cycle, CycleList, fixed_points, two_cycles
+from .cycle import Cycle
+from .cycles import CycleList, fixed_points, two_cycles
 from .edge import edge_bisection
 from .function_map import FunctionMap
 from .lyapunov import lyapunov_exponent, lyapunov_spectrum

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..engine.iterate import System
 from ._newton import UNCERTAIN, Cycles, newton, residual, through
+from .cycle import Cycle
 
 #: Points closer than this fraction of their magnitude are one.
 _SAME = 1e-7
@@ -18,24 +18,9 @@ _POLISHED = 3
 _COMPARED = 32
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A cycle that rounding does not resolve further.
-
-    Attributes:
-        points: In the order of the steps, shape (period, dim).
-        multipliers: Eigenvalues there, largest modulus first, shape (dim,), complex.
-        blur: How far rounding may have moved the modulus of a multiplier.
-    """
-
-    points: np.ndarray
-    multipliers: np.ndarray
-    blur: float
-
-
 def clusters(
     system: System, period: int, found: Cycles, scale: np.ndarray, values: Mapping[str, float], most: int
-) -> list[Cluster]:
+) -> list[Cycle]:
     """Return at most `most` distinct cycles of exactly this period, ordered by the first point.
 
     Where roots merge, rounding hides the residual over a wide range, and Newton's method stops all over it: points
@@ -50,7 +35,7 @@ def clusters(
         most: Beyond as many, the rest is dropped.
     """
     points, noise = found.points, found.noise
-    cycles: list[Cluster] = []
+    cycles: list[Cycle] = []
     reached: list[tuple[np.ndarray, np.ndarray]] = []  # orbits and how far from them points are the same cycle
     left = np.lexsort(points.T[::-1])
     while left.size and len(cycles) < most:
@@ -131,7 +116,7 @@ def _judged(
     points: np.ndarray,
     noise: np.ndarray,
     values: Mapping[str, float],
-) -> Cluster:
+) -> Cycle:
     """Return the cycle with its multipliers, and how far they differ elsewhere in the cluster."""
     reach = np.diag(UNCERTAIN * np.median(noise, axis=0))
     around = np.concatenate([orbit[:1], orbit[0] + reach, orbit[0] - reach, points[:_COMPARED]])
@@ -141,4 +126,4 @@ def _judged(
     multipliers = np.linalg.eigvals(jacobian[finite]).astype(complex)
     moduli = -np.sort(-np.abs(multipliers), axis=1)
     order = np.argsort(-np.abs(multipliers[0]), kind="stable")
-    return Cluster(orbit, multipliers[0][order], float(np.abs(moduli - moduli[0]).max()))
+    return Cycle(orbit, multipliers[0][order], float(np.abs(moduli - moduli[0]).max()))

@@ -14,53 +14,16 @@ from .._map import Map, named
 from .._tables import html_table, text_table
 from ..engine.iterate import System
 from ._batch import checked_starts, require_jacobian
-from ._clusters import Cluster, clusters
+from ._clusters import clusters
 from ._newton import newton
+from .cycle import Cycle
 
-#: Multipliers within this of the unit circle count as on it.
-_ON_CIRCLE = 1e-9
 #: Multipliers within this of 1 are named, where points of a line come out of Newton's method with its rounding.
 _ON_LINE = 1e-6
 #: Starts of Newton's method by default, and most cycles that it lists.
 _STARTS, _LISTED = 1000, 100
 #: What Newton's method finds further out than this many times the farthest start is dropped.
 _REACH = 100
-
-
-@dataclass(frozen=True, eq=False)
-class Cycle:
-    """A fixed point or cycle.
-
-    Attributes:
-        points: In the order of the steps, shape (period, dim).
-        multipliers: Eigenvalues of the derivative of the period-fold map, largest modulus first, shape (dim,), complex.
-        blur: How far rounding may have moved the modulus of a multiplier: much where cycles merge.
-    """
-
-    points: np.ndarray
-    multipliers: np.ndarray
-    blur: float = 0.0
-
-    @property
-    def stability(self) -> str:
-        """How nearby states move.
-
-        ``"stable"`` (all multipliers inside the unit circle), ``"unstable"`` (all outside), ``"saddle"`` (some
-        outside), or ``"neutral"`` (none outside, some within 1e-9 or `blur` of the circle: higher orders decide, or the
-        cycle belongs to a line of them, or is one of several that rounding does not resolve).
-        """
-        moduli, width = np.abs(self.multipliers), max(_ON_CIRCLE, self.blur)
-        outside, inside = moduli > 1 + width, moduli < 1 - width
-        if inside.all():
-            return "stable"
-        if not outside.any():
-            return "neutral"
-        return "unstable" if outside.all() else "saddle"
-
-    @property
-    def stable(self) -> bool:
-        """Whether all multipliers are inside the unit circle."""
-        return self.stability == "stable"
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +126,7 @@ def _cycles(system: System, period: int, starts: ArrayLike | None, parameters: M
         cycles, how = _described(system, orbits, values), "all, by elimination"
     else:
         found, tried = _searched(system, period, starts, values)
-        cycles = tuple(Cycle(c.points, c.multipliers, c.blur) for c in found)
+        cycles = tuple(found)
         curves, how = (), f"Newton's method from {tried} starts: the list may be incomplete"
     name = f"{'fixed points' if period == 1 else '2-cycles'} of {getattr(system, 'name', system)}"
     return CycleList(cycles, curves, solved is not None, how, name, values)
@@ -223,7 +186,7 @@ def _vanish_on(expressions: list[Any], curve: Any) -> bool:
 
 def _searched(
     system: System, period: int, starts: ArrayLike | None, values: Mapping[str, float]
-) -> tuple[list[Cluster], int]:
+) -> tuple[list[Cycle], int]:
     """Return cycles of period 1 or 2 that Newton's method finds, and the number of starts."""
     if starts is None:
         rng = np.random.default_rng(0)
